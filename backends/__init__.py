@@ -1,0 +1,1 @@
+"""Models behind the protocols of `pgen.backends.base`."""

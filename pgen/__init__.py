@@ -1,0 +1,111 @@
+"""pgen: a probabilistic programming language for language models.
+
+A program is a plain Python function that draws text from language models, restricts
+it with formal languages, weighs it and conditions on facts; `infer` gives the
+posterior. Names are imported when first used, so that `import pgen` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgen.backends.loading import load as load
+    from pgen.errors import DeadEnd as DeadEnd
+    from pgen.errors import HeuristicWarning as HeuristicWarning
+    from pgen.errors import InvalidArgument as InvalidArgument
+    from pgen.errors import InvalidLanguage as InvalidLanguage
+    from pgen.errors import InvalidProgram as InvalidProgram
+    from pgen.errors import InvalidVocabulary as InvalidVocabulary
+    from pgen.errors import LimitExceeded as LimitExceeded
+    from pgen.errors import ModelError as ModelError
+    from pgen.errors import ModelNotFound as ModelNotFound
+    from pgen.errors import PgenError as PgenError
+    from pgen.errors import UnsupportedFeature as UnsupportedFeature
+    from pgen.errors import ZeroEvidence as ZeroEvidence
+    from pgen.extraction import Extraction as Extraction
+    from pgen.extraction import extract as extract
+    from pgen.inference.enumeration import Enumerate as Enumerate
+    from pgen.inference.importance import Importance as Importance
+    from pgen.inference.infer import infer as infer
+    from pgen.inference.masked import Masked as Masked
+    from pgen.inference.posterior import Posterior as Posterior
+    from pgen.inference.rejection import Rejection as Rejection
+    from pgen.inference.smc import SMC as SMC
+    from pgen.language.base import Language as Language
+    from pgen.language.base import choice as choice
+    from pgen.language.base import literal as literal
+    from pgen.language.base import substring_of as substring_of
+    from pgen.language.json_schema import JSONSchema as JSONSchema
+    from pgen.language.regex import Regex as Regex
+    from pgen.programs.distributions import bernoulli as bernoulli
+    from pgen.programs.distributions import categorical as categorical
+    from pgen.programs.distributions import normal as normal
+    from pgen.programs.distributions import poisson as poisson
+    from pgen.programs.distributions import uniform as uniform
+    from pgen.programs.effects import condition as condition
+    from pgen.programs.effects import deterministic as deterministic
+    from pgen.programs.effects import factor as factor
+    from pgen.programs.effects import observe as observe
+    from pgen.programs.effects import plate as plate
+    from pgen.programs.effects import sample as sample
+    from pgen.programs.machine import program as program
+    from pgen.programs.text import Text as Text
+    from pgen.sampling.truncation import MinP as MinP
+    from pgen.sampling.truncation import TopK as TopK
+    from pgen.sampling.truncation import TopP as TopP
+    from pgen.tokens import TokenAutomaton as TokenAutomaton
+    from pgen.tokens import Vocabulary as Vocabulary
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "pgen.backends.loading": ("load",),
+    "pgen.errors": (
+        "DeadEnd",
+        "HeuristicWarning",
+        "InvalidArgument",
+        "InvalidLanguage",
+        "InvalidProgram",
+        "InvalidVocabulary",
+        "LimitExceeded",
+        "ModelError",
+        "ModelNotFound",
+        "PgenError",
+        "UnsupportedFeature",
+        "ZeroEvidence",
+    ),
+    "pgen.extraction": ("Extraction", "extract"),
+    "pgen.inference.enumeration": ("Enumerate",),
+    "pgen.inference.importance": ("Importance",),
+    "pgen.inference.infer": ("infer",),
+    "pgen.inference.masked": ("Masked",),
+    "pgen.inference.posterior": ("Posterior",),
+    "pgen.inference.rejection": ("Rejection",),
+    "pgen.inference.smc": ("SMC",),
+    "pgen.language.base": ("Language", "choice", "literal", "substring_of"),
+    "pgen.language.json_schema": ("JSONSchema",),
+    "pgen.language.regex": ("Regex",),
+    "pgen.programs.distributions": ("bernoulli", "categorical", "normal", "poisson", "uniform"),
+    "pgen.programs.effects": ("condition", "deterministic", "factor", "observe", "plate", "sample"),
+    "pgen.programs.machine": ("program",),
+    "pgen.programs.text": ("Text",),
+    "pgen.sampling.truncation": ("MinP", "TopK", "TopP"),
+    "pgen.tokens": ("TokenAutomaton", "Vocabulary"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*sorted(_HOME_OF), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'pgen' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""Inference: from programs to posteriors."""

@@ -1,0 +1,89 @@
+"""Importance sampling: N independent weighted runs. Label: consistent; the evidence estimate is unbiased.
+
+Each run draws its texts from the prefix tree's frontier and then from the masked
+model (`particles`), and is weighted by what that left out. `lookahead` is how many
+distinct prefixes each text's tree may evaluate before the particles start, shared by
+all of them; 0 gives the plain masked proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pgen.errors import InvalidArgument
+from pgen.inference.context import Context
+from pgen.inference.particles import Particle, Population
+from pgen.inference.posterior import Posterior, posterior_of
+from pgen.programs.machine import Machine
+from pgen.sampling.logspace import effective_sample_size
+from pgen.sampling.rng import Rng
+
+
+class ImportanceState(NamedTuple):
+    """The particles, and how many ticks they have made (the place of the next random numbers)."""
+
+    particles: list[Particle]
+    tick: int
+
+
+class ImportanceInfo(NamedTuple):
+    """Effective sample size of the weights so far, and how many particles still run."""
+
+    ess: float
+    n_running: int
+
+
+def init(population: Population, count: int) -> ImportanceState:
+    """`count` particles at the program's first choice."""
+    return ImportanceState(population.spawn(count), 0)
+
+
+def step(rng: Rng, population: Population, state: ImportanceState) -> tuple[ImportanceState, ImportanceInfo]:
+    """Move every running particle by one token or one choice."""
+    running = [i for i, particle in enumerate(state.particles) if particle.running]
+    particles = population.tick(state.particles, running, rng.at(state.tick))
+    info = ImportanceInfo(effective_sample_size(log_weights_of(particles)), sum(p.running for p in particles))
+    return ImportanceState(particles, state.tick + 1), info
+
+
+def log_weights_of(particles: Sequence[Particle]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """`(N,)` log weights, drafts included."""
+    return np.array([particle.total_log_weight for particle in particles])
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Independent weighted runs; see the module for `lookahead` (default: as many as particles)."""
+
+    particles: int = 64
+    lookahead: int | None = None
+
+    def __post_init__(self) -> None:
+        check_particles(self.particles, self.lookahead)
+
+    def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
+        """Run all particles to their end. Raises `ZeroEvidence` if every one dies."""
+        population = Population(machine, context, self.particles if self.lookahead is None else self.lookahead)
+        state, ess_path = init(population, self.particles), []
+        while any(particle.running for particle in state.particles):
+            state, info = step(rng, population, state)
+            ess_path.append(info.ess)
+        return posterior_of(
+            state.particles,
+            label="consistent",
+            method=repr(self),
+            n_evaluations=context.n_evaluations,
+            ess_path=ess_path,
+        )
+
+
+def check_particles(particles: int, lookahead: int | None) -> None:
+    """Raise `InvalidArgument` unless there is a particle and the look-ahead is not negative."""
+    if particles < 1:
+        raise InvalidArgument(f"particles={particles}: at least one is needed")
+    if lookahead is not None and lookahead < 0:
+        raise InvalidArgument(f"lookahead={lookahead}: must not be negative")

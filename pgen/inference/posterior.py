@@ -1,0 +1,184 @@
+"""What inference returns: weighted values, the evidence, and what they are worth.
+
+`log_weights` are unnormalised and in nats. For enumeration they are log masses
+(`complete`), whose sum is the evidence; for particles their mean times the evidence
+of earlier resamplings is. Labels: `exact`, `consistent`, `map`, `heuristic`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgen.errors import InvalidArgument, ZeroEvidence
+from pgen.language.base import late
+from pgen.programs.trace import Trace
+from pgen.sampling.logspace import effective_sample_size, log_sum_exp, normalized
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from pgen.inference.particles import Particle
+
+Label = Literal["exact", "consistent", "map", "heuristic"]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Weighted runs of a program. `values (N,)` are return values, `traces` what each run chose."""
+
+    values: tuple[Any, ...]
+    log_weights: NDArray[np.float64]
+    traces: tuple[Trace, ...]
+    log_evidence: float
+    label: Label
+    method: str
+    n_evaluations: int
+    complete: bool = False
+    log_unexplored: float = -math.inf
+    ess_path: tuple[float, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """`(N,)` normalised weights."""
+        return normalized(self.log_weights)
+
+    @property
+    def ess(self) -> float:
+        """Effective sample size (sum w)^2 / sum w^2; of an enumeration, how many values share the mass."""
+        return effective_sample_size(self.log_weights)
+
+    def probabilities(self) -> dict[Any, float]:
+        """Return value -> posterior probability, likeliest first."""
+        return self._grouped(self.values)
+
+    def marginal(self, name: str) -> dict[Any, float]:
+        """Value -> probability of the site `name`; `None` stands for runs that did not reach it."""
+        recorded = [trace.values() for trace in self.traces]
+        known = sorted({address for values in recorded for address in values})
+        if name not in known:
+            raise InvalidArgument(f"no site is called {name!r}; this posterior has {', '.join(known) or 'none'}")
+        return self._grouped(values.get(name) for values in recorded)
+
+    def expectation(self, function: Callable[[Any], float]) -> float:
+        """Posterior mean of `function(value)`."""
+        terms = [w * float(function(value)) for w, value in zip(self.weights, self.values, strict=True) if w > 0]
+        return math.fsum(terms)
+
+    def mode(self) -> Any:
+        """The value with the most posterior mass (weights of equal values are added)."""
+        mass: dict[Hashable, float] = {}
+        first: dict[Hashable, Any] = {}
+        for weight, value in zip(self.weights, self.values, strict=True):
+            key = _key(value)
+            first.setdefault(key, value)
+            mass[key] = mass.get(key, 0.0) + float(weight)
+        return first[max(mass, key=lambda key: mass[key])]
+
+    def sample(self, seed: int, n: int) -> list[Any]:
+        """`n` values drawn from the weighted runs."""
+        points = np.random.Generator(np.random.Philox(seed)).random(n)
+        running = np.cumsum(self.weights)
+        chosen = np.searchsorted(running / running[-1], points, side="right")
+        return [self.values[int(i)] for i in chosen]
+
+    def diagnose(self) -> str:
+        """In words: how far to trust this result, and what to do about it."""
+        return str(late("pgen.inference.report:diagnosis")(self))
+
+    def plot(self, name: str | None = None, limit: int = 20, axes: Axes | None = None) -> Axes:
+        """Bars of the likeliest return values, or of the values of site `name`."""
+        shares = self.probabilities() if name is None else self.marginal(name)
+        drawn: Axes = late("pgen.inference.report:plot")(shares, limit, axes)
+        return drawn
+
+    def __repr__(self) -> str:
+        return str(late("pgen.inference.report:as_text")(self))
+
+    def _repr_html_(self) -> str:
+        return str(late("pgen.inference.report:as_html")(self))
+
+    def _grouped(self, values: Iterable[Any]) -> dict[Any, float]:
+        mass: dict[Any, float] = {}
+        for weight, value in zip(self.weights, values, strict=True):
+            try:
+                mass[value] = mass.get(value, 0.0) + float(weight)
+            except TypeError:
+                raise InvalidArgument(
+                    f"a value of type {type(value).__name__} cannot be a key: {value!r}",
+                    hint="return strings, numbers or tuples from the program, or use .values with .weights",
+                ) from None
+        return dict(sorted(((v, p) for v, p in mass.items() if p > 0), key=lambda item: -item[1]))
+
+
+def _key(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value  # type: ignore[no-any-return]
+
+
+def posterior_of(
+    particles: Sequence[Particle],
+    *,
+    label: Label,
+    method: str,
+    n_evaluations: int,
+    complete: bool = False,
+    log_evidence: float = 0.0,
+    log_unexplored: float = -math.inf,
+    ess_path: Sequence[float] = (),
+    notes: tuple[str, ...] = (),
+) -> Posterior:
+    """Collect finished particles; `log_evidence` is what earlier resamplings contributed.
+
+    Raises `ZeroEvidence`, with the best partial texts, if every particle is dead.
+    """
+    log_weights = np.array([particle.total_log_weight for particle in particles])
+    log_sum = log_sum_exp(log_weights)
+    if log_sum == -math.inf:
+        raise _zero_evidence(particles)
+    alive = log_weights > -math.inf
+    kept = [particle for particle, lives in zip(particles, alive, strict=True) if lives]
+    n_dead = len(particles) - len(kept)
+    if n_dead and not complete:
+        notes += (f"{n_dead} of {len(particles)} runs died with weight 0",)
+    return Posterior(
+        values=tuple(particle.suspension.value for particle in kept),
+        log_weights=log_weights[alive],
+        traces=tuple(particle.suspension.trace for particle in kept),
+        log_evidence=log_evidence + log_sum - (0.0 if complete else math.log(len(particles))),
+        label=label,
+        method=method,
+        n_evaluations=n_evaluations,
+        complete=complete,
+        log_unexplored=log_unexplored,
+        ess_path=tuple(ess_path),
+        notes=notes,
+    )
+
+
+def _zero_evidence(particles: Sequence[Particle]) -> ZeroEvidence:
+    ranked = sorted(particles, key=lambda p: (p.suspension.trace.n_choices, len(p.partial_text())), reverse=True)
+    partials = list(dict.fromkeys(particle.partial_text() for particle in ranked))[:5]
+    place = _last_statement(ranked[0]) if ranked else "the start"
+    return ZeroEvidence(
+        f"all {len(particles)} runs have weight 0; the one that came furthest died at {place}",
+        partials=partials,
+        hint=f"best partial texts: {partials}. Loosen the condition there, allow more tokens, or use more particles "
+        "or a larger lookahead if the event is merely rare",
+    )
+
+
+def _last_statement(particle: Particle) -> str:
+    effect, entry = particle.suspension.effect, particle.suspension.trace.entry
+    if effect is not None:
+        return f"sample {effect.address!r}"
+    return f"{entry.kind} {entry.address!r}" if entry else "its start"

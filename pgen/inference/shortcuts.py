@@ -1,0 +1,40 @@
+"""Methods of text distributions that need inference: `sample` and `log_prob`."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from pgen.errors import InvalidArgument
+from pgen.inference.context import Context
+from pgen.inference.importance import Importance
+from pgen.inference.infer import infer
+from pgen.inference.scoring import canonical_log_prob, total_log_prob
+from pgen.programs.text import Text, TextDistribution, Tokenization
+
+
+@overload
+def sample_text(distribution: TextDistribution, seed: int, n: None) -> Text: ...
+@overload
+def sample_text(distribution: TextDistribution, seed: int, n: int) -> list[Text]: ...
+def sample_text(distribution: TextDistribution, seed: int, n: int | None) -> Text | list[Text]:
+    """Draws from the posterior: ancestral for free text, by `infer`'s automatic method under a language."""
+    count = 1 if n is None else n
+    if count < 1:
+        raise InvalidArgument(f"n={n}: must be at least 1")
+    if distribution.language is None:
+        posterior = infer(distribution, method=Importance(count, lookahead=0), seed=seed)
+    else:
+        posterior = infer(distribution, seed=seed)
+    drawn: list[Text] = posterior.sample(seed, count)
+    return drawn[0] if n is None else drawn
+
+
+def log_prob(distribution: TextDistribution, text: str, tokenization: Tokenization, tol: float) -> float:
+    """log mass of `text`: its own spelling, or all of them to within `tol` nats."""
+    if tokenization == "canonical":
+        return canonical_log_prob(Context(), distribution, text)
+    if tokenization != "all":
+        raise InvalidArgument(f"tokenization={tokenization!r}: expected 'all' or 'canonical'")
+    if not tol > 0:
+        raise InvalidArgument(f"tol={tol}: must be positive")
+    return total_log_prob(Context(), distribution, text, tol)

@@ -1,0 +1,1 @@
+"""Languages: sets of texts as immutable values."""

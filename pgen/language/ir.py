@@ -1,0 +1,276 @@
+"""The one intermediate form that every front end (regex, schema, combinators) compiles to.
+
+A node denotes a set of byte strings. Except below `AnyByte`, members are valid
+UTF-8. Nodes are immutable values with a cached hash, built only through the
+smart constructors below, which apply the cheap identities (flattening, units,
+zeros, merging of literals and of classes) and never anything whose cost is more
+than linear. Nothing here knows bytes-level automata or vocabularies.
+
+Complement is relative to the valid UTF-8 strings, following the design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+
+MAX_CODE_POINT = 0x10FFFF
+SURROGATES = (0xD800, 0xDFFF)
+
+Ranges = tuple[tuple[int, int], ...]
+"""Sorted, disjoint, non-adjacent inclusive ranges of code points."""
+
+
+class Node:
+    """A set of byte strings. Equality is structural; the hash is computed once."""
+
+    __slots__ = ("_hash",)
+
+    _hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            values = tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+            object.__setattr__(self, "_hash", hash((type(self).__name__, values)))
+            return self._hash
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Chars(Node):
+    """One code point out of `ranges`. `Chars(())` is the empty language."""
+
+    __hash__ = Node.__hash__
+    ranges: Ranges
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    """Exactly these bytes; `Literal(b"")` is the empty string."""
+
+    __hash__ = Node.__hash__
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Node):
+    """A finite set of byte strings, sorted and distinct, at least two."""
+
+    __hash__ = Node.__hash__
+    words: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Substrings(Node):
+    """Every substring of `text` (cut at code points), the empty one included."""
+
+    __hash__ = Node.__hash__
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concat(Node):
+    """The parts in order; at least two."""
+
+    __hash__ = Node.__hash__
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union(Node):
+    """A member of any part; at least two."""
+
+    __hash__ = Node.__hash__
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Node):
+    """`item` between `low` and `high` times (`None`: without end)."""
+
+    __hash__ = Node.__hash__
+    item: Node
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intersect(Node):
+    """A member of every part; at least two."""
+
+    __hash__ = Node.__hash__
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Complement(Node):
+    """The valid UTF-8 strings that are not in `item`."""
+
+    __hash__ = Node.__hash__
+    item: Node
+
+
+@dataclass(frozen=True, slots=True)
+class AnyByte(Node):
+    """Any one byte, valid UTF-8 or not: for byte budgets, and for what follows a stop string inside one token."""
+
+    __hash__ = Node.__hash__
+
+
+EMPTY: Node = Chars(())
+EPSILON: Node = Literal(b"")
+ANY_CHAR: Node = Chars(((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE_POINT)))
+ANY_TEXT: Node = Repeat(ANY_CHAR, 0, None)
+ANY_BYTE: Node = AnyByte()
+
+
+def chars(ranges: Iterable[tuple[int, int]]) -> Node:
+    """A class of code points from ranges in any order; surrogates are dropped (no UTF-8 text holds one)."""
+    merged = tuple(_without_surrogates(normal_ranges(ranges)))
+    if len(merged) == 1 and merged[0][0] == merged[0][1]:
+        return literal(chr(merged[0][0]))
+    return Chars(merged)
+
+
+def normal_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Sorted, disjoint, non-adjacent form of `ranges`; empty ones vanish."""
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(r for r in ranges if r[0] <= r[1]):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def negated_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """The code points outside `ranges`."""
+    gaps, start = [], 0
+    for low, high in normal_ranges(ranges):
+        gaps.append((start, low - 1))
+        start = high + 1
+    gaps.append((start, MAX_CODE_POINT))
+    return normal_ranges(gaps)
+
+
+def _without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    first, last = SURROGATES
+    for low, high in ranges:
+        if low < first:
+            yield low, min(high, first - 1)
+        if high > last:
+            yield max(low, last + 1), high
+
+
+def literal(text: str | bytes) -> Node:
+    """Exactly `text`."""
+    return Literal(text.encode() if isinstance(text, str) else text)
+
+
+def concat(*parts: Node) -> Node:
+    """The parts in order, flattened; adjacent literals join."""
+    flat: list[Node] = []
+    for part in parts:
+        for item in part.parts if isinstance(part, Concat) else (part,):
+            if item == EMPTY:
+                return EMPTY
+            if isinstance(item, Literal) and flat and isinstance(flat[-1], Literal):
+                flat[-1] = Literal(flat[-1].data + item.data)
+            else:
+                flat.append(item)
+    flat = [item for item in flat if item != EPSILON]
+    return flat[0] if len(flat) == 1 else Concat(tuple(flat)) if flat else EPSILON
+
+
+def union(*parts: Node) -> Node:
+    """A member of any part, flattened; literals and words join into `Words`, classes into one class."""
+    words: set[bytes] = set()
+    ranges: list[tuple[int, int]] = []
+    rest: dict[Node, None] = {}
+    for item in _flatten(parts, Union):
+        if isinstance(item, Literal):
+            words.add(item.data)
+        elif isinstance(item, Words):
+            words.update(item.words)
+        elif isinstance(item, Chars):
+            ranges.extend(item.ranges)
+        else:
+            rest[item] = None
+    members = list(rest)
+    if ranges:
+        ranges.extend((ord(w), ord(w)) for w in _single_characters(words))
+        words -= {w.encode() for w in _single_characters(words)}
+        members.insert(0, chars(ranges))
+    if words:
+        members.insert(0, word_set(words))
+    return members[0] if len(members) == 1 else Union(tuple(members)) if members else EMPTY
+
+
+def word_set(words: Iterable[bytes]) -> Node:
+    """A finite set of byte strings."""
+    distinct = tuple(sorted(set(words)))
+    if not distinct:
+        return EMPTY
+    return Literal(distinct[0]) if len(distinct) == 1 else Words(distinct)
+
+
+def _single_characters(words: set[bytes]) -> list[str]:
+    decoded = (w.decode() for w in words if 0 < len(w) <= 4)
+    return [text for text in decoded if len(text) == 1]
+
+
+def _flatten(parts: Iterable[Node], kind: type[Union] | type[Intersect]) -> Iterator[Node]:
+    for part in parts:
+        if isinstance(part, kind):
+            yield from part.parts
+        else:
+            yield part
+
+
+def repeat(item: Node, low: int, high: int | None) -> Node:
+    """`item` between `low` and `high` times."""
+    if high == 0 or item == EPSILON:
+        return EPSILON
+    if item == EMPTY:
+        return EPSILON if low == 0 else EMPTY
+    if (low, high) == (1, 1):
+        return item
+    if isinstance(item, Repeat) and item.low in (0, 1) and item.high is None and low in (0, 1):
+        return Repeat(item.item, item.low * low, None)
+    return Repeat(item, low, high)
+
+
+def optional(item: Node) -> Node:
+    """`item` or nothing."""
+    return repeat(item, 0, 1)
+
+
+def intersect(*parts: Node) -> Node:
+    """A member of every part, flattened; all valid text is the identity among texts."""
+    members = dict.fromkeys(_flatten(parts, Intersect))
+    if EMPTY in members:
+        return EMPTY
+    if ANY_TEXT in members and not any(isinstance(part, Repeat) and part.item == ANY_BYTE for part in members):
+        del members[ANY_TEXT]
+    flat = tuple(members)
+    return flat[0] if len(flat) == 1 else Intersect(flat) if flat else ANY_TEXT
+
+
+def complement(item: Node) -> Node:
+    """The valid texts outside `item`."""
+    if isinstance(item, Complement):
+        return item.item
+    if item == EMPTY:
+        return ANY_TEXT
+    return EMPTY if item == ANY_TEXT else Complement(item)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The direct parts of a node."""
+    if isinstance(node, (Concat, Union, Intersect)):
+        return node.parts
+    return (node.item,) if isinstance(node, (Repeat, Complement)) else ()

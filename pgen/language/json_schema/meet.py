@@ -1,0 +1,262 @@
+"""Meeting of shapes (what satisfies both) and membership of values, the algebra behind `allOf`, `enum` and `oneOf`.
+
+Meeting is exact except that two string restrictions are never proved to be
+contradictory, so a shape that is not `NOTHING` may still be empty. Cost: the
+product of the numbers of options, limited by `MAX_OPTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from functools import reduce
+
+from pgen.errors import LimitExceeded
+from pgen.language.json_schema.shapes import (
+    ANYTHING,
+    NOTHING,
+    ArrayShape,
+    Constant,
+    Extras,
+    NumberShape,
+    ObjectShape,
+    Option,
+    Shape,
+    StringShape,
+    Value,
+    constant,
+)
+from pgen.language.json_schema.strings import satisfies
+
+MAX_OPTIONS = 512
+
+
+def meet(left: Shape, right: Shape) -> Shape:
+    """The values of both shapes. Raises `LimitExceeded` past `MAX_OPTIONS` options."""
+    if left.options is None:
+        return right
+    if right.options is None or left == right:
+        return left
+    options: dict[Option, None] = {}
+    for one in left.options:
+        for other in right.options:
+            both = _meet_options(one, other)
+            if both is not None:
+                options[both] = None
+        if len(options) > MAX_OPTIONS:
+            raise LimitExceeded(
+                f"combining the branches of this schema gives more than {MAX_OPTIONS} alternatives",
+                hint="flatten nested anyOf and allOf",
+            )
+    return Shape(tuple(options))
+
+
+def meet_all(shapes: Iterable[Shape]) -> Shape:
+    """The values of all of `shapes`."""
+    return reduce(meet, shapes, ANYTHING)
+
+
+def contains(shape: Shape, value: Value) -> bool:
+    """Whether `value` has the shape."""
+    return shape.options is None or any(_holds(option, value) for option in shape.options)
+
+
+def extra_shape(rules: tuple[Extras, ...], name: str) -> Shape:
+    """The shape of an undeclared property called `name`."""
+    return meet_all(shape for rule in rules for shape in _applicable(rule, name))
+
+
+def _applicable(rule: Extras, name: str) -> list[Shape]:
+    return [shape for pattern, shape in rule.patterns if satisfies(pattern, name)] or [rule.otherwise]
+
+
+def _meet_options(one: Option, other: Option) -> Option | None:
+    if isinstance(one, Constant):
+        return one if _holds(other, one.value) else None
+    if isinstance(other, Constant):
+        return other if _holds(one, other.value) else None
+    if isinstance(one, StringShape) and isinstance(other, StringShape):
+        return _strings(one, other)
+    if isinstance(one, NumberShape) and isinstance(other, NumberShape):
+        return numbers(one, other)
+    if isinstance(one, ArrayShape) and isinstance(other, ArrayShape):
+        return array_shape(*_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other))
+    if isinstance(one, ObjectShape) and isinstance(other, ObjectShape):
+        return _objects(one, other)
+    return None
+
+
+def _strings(one: StringShape, other: StringShape) -> StringShape | None:
+    low, high = _counts(one, other)
+    if high is not None and low > high:
+        return None
+    return StringShape(low, high, tuple(dict.fromkeys(one.restrictions + other.restrictions)))
+
+
+def _counts(
+    one: StringShape | ArrayShape | ObjectShape, other: StringShape | ArrayShape | ObjectShape
+) -> tuple[int, int | None]:
+    highs = [high for high in (one.high, other.high) if high is not None]
+    return max(one.low, other.low), min(highs, default=None)
+
+
+def numbers(one: NumberShape, other: NumberShape) -> NumberShape | None:
+    """The numbers of both shapes, or `None` where the bounds leave none."""
+    low, low_open = max(_lower(one), _lower(other))
+    high, high_closed = min(_upper(one), _upper(other))
+    both = NumberShape(
+        one.integer or other.integer,
+        low if low.is_finite() else None,
+        high if high.is_finite() else None,
+        low_open,
+        not high_closed,
+        tuple(dict.fromkeys(one.steps + other.steps)),
+    )
+    return None if low > high or (low == high and (low_open or not high_closed)) else both
+
+
+def _lower(shape: NumberShape) -> tuple[Decimal, bool]:
+    return (Decimal("-Infinity"), False) if shape.low is None else (shape.low, shape.low_open)
+
+
+def _upper(shape: NumberShape) -> tuple[Decimal, bool]:
+    return (Decimal("Infinity"), True) if shape.high is None else (shape.high, not shape.high_open)
+
+
+def _common_prefix(one: ArrayShape, other: ArrayShape) -> tuple[tuple[Shape, ...]]:
+    length = max(len(one.prefix), len(other.prefix))
+    return (tuple(meet(_item(one, i), _item(other, i)) for i in range(length)),)
+
+
+def _item(array: ArrayShape, index: int) -> Shape:
+    return array.prefix[index] if index < len(array.prefix) else array.rest
+
+
+def array_shape(prefix: tuple[Shape, ...], rest: Shape, low: int, high: int | None) -> ArrayShape | None:
+    """Arrays with these items, cut before the first impossible one; `None` if that leaves no array."""
+    impossible = next((i for i, item in enumerate(prefix) if item == NOTHING), None)
+    if impossible is not None:
+        prefix, rest = prefix[:impossible], NOTHING
+    if rest == NOTHING:
+        high = len(prefix) if high is None else min(high, len(prefix))
+    if high is not None and low > high:
+        return None
+    return ArrayShape(prefix if high is None else prefix[:high], rest, low, high)
+
+
+def _objects(one: ObjectShape, other: ObjectShape) -> ObjectShape | None:
+    names = dict.fromkeys([name for name, _ in one.properties] + [name for name, _ in other.properties])
+    first, second = dict(one.properties), dict(other.properties)
+    low, high = _counts(one, other)
+    return object_shape(
+        ObjectShape(
+            tuple((n, meet(_property(one, first, n), _property(other, second, n))) for n in names),
+            one.required | other.required,
+            tuple(dict.fromkeys(one.extras + other.extras)),
+            other.names if one.names is None else one.names if other.names is None else meet(one.names, other.names),
+            low,
+            high,
+            one.pointer or other.pointer,
+        )
+    )
+
+
+def _property(shape: ObjectShape, declared: dict[str, Shape], name: str) -> Shape:
+    return declared[name] if name in declared else extra_shape(shape.extras, name)
+
+
+def object_shape(shape: ObjectShape) -> ObjectShape | None:
+    """`shape` with its name rule applied and every required name declared; `None` if no object has it."""
+    declared = dict(shape.properties)
+    for name in sorted(shape.required - declared.keys()):
+        declared[name] = extra_shape(shape.extras, name)
+    if shape.names is not None:
+        declared = {n: item if contains(shape.names, n) else NOTHING for n, item in declared.items()}
+    if any(declared[name] == NOTHING for name in shape.required):
+        return None
+    if shape.high is not None and max(shape.low, len(shape.required)) > shape.high:
+        return None
+    return replace(shape, properties=tuple(declared.items()))
+
+
+def _holds(option: Option, value: Value) -> bool:
+    if isinstance(option, Constant):
+        return constant(value) == option or _same(option.value, value)
+    if isinstance(option, StringShape):
+        return isinstance(value, str) and _in_string(option, value)
+    if isinstance(option, NumberShape):
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and _in_number(option, value)
+    if isinstance(option, ArrayShape):
+        return isinstance(value, list) and _in_array(option, value)
+    return isinstance(value, dict) and _in_object(option, value)
+
+
+def _same(left: Value, right: Value) -> bool:
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(item, right[name]) for name, item in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+
+
+def _within(count: int, low: int, high: int | None) -> bool:
+    return low <= count and (high is None or count <= high)
+
+
+def _in_string(shape: StringShape, value: str) -> bool:
+    return _within(len(value), shape.low, shape.high) and all(satisfies(r, value) for r in shape.restrictions)
+
+
+def _in_number(shape: NumberShape, value: int | float) -> bool:
+    exact = Decimal(value)
+    written = Decimal(repr(value))
+    point = NumberShape(low=exact, high=exact)
+    return (
+        numbers(shape, point) is not None
+        and not (shape.integer and exact != int(exact))
+        and all(is_multiple(written, step) for step in shape.steps)
+    )
+
+
+def is_multiple(number: Decimal, step: Decimal) -> bool:
+    """Whether `number` is an exact decimal multiple of `step`."""
+    top, bottom = number.as_integer_ratio()
+    step_top, step_bottom = step.as_integer_ratio()
+    return (top * step_bottom) % (bottom * step_top) == 0
+
+
+def _in_array(shape: ArrayShape, value: list[Value]) -> bool:
+    return _within(len(value), shape.low, shape.high) and all(
+        contains(_item(shape, i), item) for i, item in enumerate(value)
+    )
+
+
+def _in_object(shape: ObjectShape, value: dict[str, Value]) -> bool:
+    declared = dict(shape.properties)
+    return (
+        _within(len(value), shape.low, shape.high)
+        and shape.required <= value.keys()
+        and all(_in_member(shape, declared, name, item) for name, item in value.items())
+    )
+
+
+def _in_member(shape: ObjectShape, declared: dict[str, Shape], name: str, item: Value) -> bool:
+    allowed = shape.names is None or contains(shape.names, name)
+    return allowed and contains(_property(shape, declared, name), item)
+
+
+def disjoint(shapes: list[Shape]) -> bool:
+    """Whether no value can have two of the shapes (proved; False where it is not known)."""
+    return all(_apart(left, right) for left, right in _pairs(shapes))
+
+
+def _apart(left: Shape, right: Shape) -> bool:
+    both = meet(left, right)
+    return both == NOTHING
+
+
+def _pairs(shapes: list[Shape]) -> Iterator[tuple[Shape, Shape]]:
+    for i, left in enumerate(shapes):
+        for right in shapes[i + 1 :]:
+            yield left, right

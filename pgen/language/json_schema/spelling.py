@@ -1,0 +1,132 @@
+r"""From sets of strings to sets of JSON spellings of them.
+
+`spelled` maps a node over *values* to the node over the bodies of JSON strings
+(what stands between the quotes) that denote them: each character raw, as
+`\uXXXX` in either case, as a surrogate pair beyond the BMP, or as a short escape.
+Spelling is the inverse image of decoding, so it commutes with every operation
+of the IR; complement is taken within the valid bodies. Cost: linear in the node
+and in its ranges; cached by node.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from pgen.errors import InvalidLanguage
+from pgen.language import ir
+
+_SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+_RAW_EXCLUDED = ((0, 0x1F), (ord('"'), ord('"')), (ord("\\"), ord("\\")))
+_ASTRAL = 0x10000
+_LAST_BMP = _ASTRAL - 1
+
+QUOTE = ir.literal('"')
+
+
+@lru_cache(maxsize=65536)
+def spelled(node: ir.Node) -> ir.Node:
+    """The bodies of JSON strings whose value is in `node`."""
+    if isinstance(node, ir.Chars):
+        return _character(node.ranges)
+    if isinstance(node, ir.Literal):
+        return ir.concat(*(_character(((ord(c), ord(c)),)) for c in node.data.decode()))
+    if isinstance(node, ir.Words):
+        return ir.union(*(spelled(ir.literal(word)) for word in node.words))
+    if isinstance(node, ir.Concat):
+        return ir.concat(*map(spelled, node.parts))
+    if isinstance(node, ir.Union):
+        return ir.union(*map(spelled, node.parts))
+    if isinstance(node, ir.Intersect):
+        return ir.intersect(*map(spelled, node.parts))
+    if isinstance(node, ir.Repeat):
+        return ir.repeat(spelled(node.item), node.low, node.high)
+    if isinstance(node, ir.Complement):
+        return ir.intersect(body(0, None), ir.complement(spelled(node.item)))
+    raise InvalidLanguage(f"{type(node).__name__} has no JSON spelling: it is not a set of texts")
+
+
+@lru_cache(maxsize=1024)
+def body(low: int, high: int | None) -> ir.Node:
+    """The bodies of all JSON strings of `low` to `high` code points, lone surrogates excluded."""
+    return ir.repeat(spelled(ir.ANY_CHAR), low, high)
+
+
+def quoted(node: ir.Node) -> ir.Node:
+    """A string body between its quotes."""
+    return ir.concat(QUOTE, node, QUOTE)
+
+
+def dumped(value: str) -> ir.Node:
+    """A string as `json.dumps` writes it, with and without `ensure_ascii`."""
+    forms = {json.dumps(value)}
+    if not any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        forms.add(json.dumps(value, ensure_ascii=False))
+    return ir.word_set(form.encode() for form in forms)
+
+
+@lru_cache(maxsize=16384)
+def _character(ranges: ir.Ranges) -> ir.Node:
+    raw = ir.negated_ranges((*ir.negated_ranges(ranges), *_RAW_EXCLUDED))
+    short = [ir.literal(s) for c, s in _SHORT.items() if any(a <= ord(c) <= b for a, b in ranges)]
+    return ir.union(ir.chars(raw), ir.concat(ir.literal("\\"), ir.union(*short, _hexadecimal(ranges))))
+
+
+def _hexadecimal(ranges: ir.Ranges) -> ir.Node:
+    low_surrogate, high_surrogate = ir.SURROGATES
+    forms: list[ir.Node] = []
+    for low, high in ranges:
+        forms.append(_units(low, min(high, low_surrogate - 1)))
+        forms.append(_units(max(low, high_surrogate + 1), min(high, _LAST_BMP)))
+        forms.append(_pairs(max(low, _ASTRAL) - _ASTRAL, high - _ASTRAL))
+    return ir.concat(ir.literal("u"), ir.union(*forms))
+
+
+def _units(low: int, high: int) -> ir.Node:
+    return _hex_digits(f"{low:04x}", f"{high:04x}") if low <= high else ir.EMPTY
+
+
+def _pairs(low: int, high: int) -> ir.Node:
+    if low > high:
+        return ir.EMPTY
+    (first, start), (last, end) = divmod(low, 1024), divmod(high, 1024)
+    if first == last:
+        return _pair(first, first, start, end)
+    return ir.union(
+        _pair(first, first, start, 1023),
+        _pair(first + 1, last - 1, 0, 1023),
+        _pair(last, last, 0, end),
+    )
+
+
+def _pair(first: int, last: int, start: int, end: int) -> ir.Node:
+    if first > last:
+        return ir.EMPTY
+    return ir.concat(
+        _units(0xD800 + first, 0xD800 + last), ir.literal("\\u"), _units(0xDC00 + start, 0xDC00 + end)
+    )
+
+
+@lru_cache(maxsize=16384)
+def _hex_digits(low: str, high: str) -> ir.Node:
+    if not low:
+        return ir.EPSILON
+    first, last = int(low[0], 16), int(high[0], 16)
+    rest = len(low) - 1
+    if first == last:
+        return ir.concat(_hex_class(first, last), _hex_digits(low[1:], high[1:]))
+    below = (_hex_class(first, first), _hex_digits(low[1:], "f" * rest))
+    above = (_hex_class(last, last), _hex_digits("0" * rest, high[1:]))
+    inner = (_hex_class(first + 1, last - 1), ir.repeat(_hex_class(0, 15), rest, rest))
+    if low[1:] == "0" * rest:
+        below, inner = (ir.EMPTY, ir.EMPTY), (_hex_class(first, last - 1), inner[1])
+    if high[1:] == "f" * rest:
+        start = first if low[1:] == "0" * rest else first + 1
+        above, inner = (ir.EMPTY, ir.EMPTY), (_hex_class(start, last), inner[1])
+    return ir.union(*(ir.concat(*part) for part in (below, inner, above)))
+
+
+@lru_cache(maxsize=256)
+def _hex_class(low: int, high: int) -> ir.Node:
+    digits = "".join(f"{d:x}{d:X}" for d in range(low, high + 1))
+    return ir.chars((ord(d), ord(d)) for d in digits)

@@ -1,0 +1,1 @@
+"""The language users write: primitives, text distributions, and the machine that runs programs."""

@@ -1,0 +1,163 @@
+"""Ordinary distributions inside programs: thin adapters over `torch.distributions`.
+
+Any `torch.distributions.Distribution` may be passed to `pgen.sample` and
+`pgen.observe` as it is; the functions here are the common ones with plain Python
+values and float64 parameters. torch is imported at first use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from pgen.errors import InvalidArgument
+from pgen.sampling.rng import Rng
+
+if TYPE_CHECKING:
+    import torch
+
+
+@runtime_checkable
+class Distribution(Protocol):
+    """What `sample` and `observe` need beside texts."""
+
+    def sample(self, rng: Rng) -> Any:
+        """One exact draw."""
+        ...
+
+    def log_prob(self, value: Any) -> float:
+        """log probability or density of `value`, -inf outside the support."""
+        ...
+
+    def support(self) -> Sequence[Any] | None:
+        """Every value with positive probability, if they are finitely many."""
+        ...
+
+
+class Finite:
+    """Finitely many labelled values with given probabilities."""
+
+    def __init__(self, probabilities: Mapping[Hashable, float]) -> None:
+        total = math.fsum(probabilities.values())
+        bad = {k: p for k, p in probabilities.items() if not (p >= 0 and math.isfinite(p))}
+        if bad or total <= 0:
+            raise InvalidArgument(f"categorical needs non-negative finite weights with a positive sum, got {bad or 0}")
+        self._probabilities = {value: p / total for value, p in probabilities.items() if p > 0}
+
+    def __repr__(self) -> str:
+        return f"categorical({self._probabilities})"
+
+    def sample(self, rng: Rng) -> Any:
+        values = list(self._probabilities)
+        running = np.cumsum(list(self._probabilities.values()))
+        running /= running[-1]
+        return values[int(np.searchsorted(running, rng.uniform(lambda: running), side="right"))]
+
+    def log_prob(self, value: Any) -> float:
+        p = self._probabilities.get(value, 0.0)
+        return math.log(p) if p > 0 else -math.inf
+
+    def support(self) -> Sequence[Any]:
+        return list(self._probabilities)
+
+
+class FromTorch:
+    """A `torch.distributions` object; scalars become Python numbers, arrays nested tuples."""
+
+    def __init__(self, distribution: torch.distributions.Distribution) -> None:
+        self._distribution = distribution
+
+    def __repr__(self) -> str:
+        return repr(self._distribution)
+
+    def sample(self, rng: Rng) -> Any:
+        values = self.support()
+        if values is not None:
+            return _as_finite(self, values).sample(rng)
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(rng.seed())
+            return self._plain(self._distribution.sample())
+
+    def log_prob(self, value: Any) -> float:
+        import torch
+
+        tensor = torch.as_tensor(value, dtype=torch.float64)
+        if not bool(self._distribution.support.check(tensor).all()):  # type: ignore[union-attr]
+            return -math.inf
+        return float(self._distribution.log_prob(tensor).sum())
+
+    def support(self) -> Sequence[Any] | None:
+        if not self._distribution.has_enumerate_support:
+            return None
+        return [self._plain(value) for value in self._distribution.enumerate_support()]
+
+    def _plain(self, tensor: torch.Tensor) -> Any:
+        support = self._distribution.support
+        value = tensor.tolist()
+        return _tupled(value, bool(support is not None and support.is_discrete))
+
+
+def _tupled(value: Any, discrete: bool) -> Any:
+    if isinstance(value, list):
+        return tuple(_tupled(item, discrete) for item in value)
+    return int(value) if discrete else float(value)
+
+
+def _as_finite(distribution: FromTorch, values: Sequence[Any]) -> Finite:
+    return Finite({value: math.exp(distribution.log_prob(value)) for value in values})
+
+
+def as_distribution(value: Any) -> Distribution:
+    """`value` as something that can be sampled and scored; raises `InvalidArgument` if it cannot."""
+    if isinstance(value, Distribution) and not hasattr(value, "has_enumerate_support"):
+        return value
+    if hasattr(value, "log_prob") and hasattr(value, "has_enumerate_support"):
+        return FromTorch(value)
+    raise InvalidArgument(
+        f"expected a distribution, got {type(value).__name__}",
+        hint="use lm.text(...), pgen.categorical({...}), pgen.normal(...) or a torch.distributions object",
+    )
+
+
+def categorical(probabilities: Mapping[Hashable, float] | Sequence[float]) -> Distribution:
+    """Values with weights (normalised here); a bare sequence is over 0 .. n-1."""
+    if isinstance(probabilities, Mapping):
+        return Finite(probabilities)
+    return Finite(dict(enumerate(probabilities)))
+
+
+def bernoulli(p: float) -> Distribution:
+    """`True` with probability `p`."""
+    if not 0 <= p <= 1:
+        raise InvalidArgument(f"bernoulli({p}): p must lie in [0, 1]")
+    return Finite({True: p, False: 1 - p})
+
+
+def poisson(rate: float) -> Distribution:
+    """Counts with mean `rate`."""
+    return _torch("Poisson", rate=rate)
+
+
+def normal(loc: float, scale: float) -> Distribution:
+    """The normal density with mean `loc` and standard deviation `scale`."""
+    return _torch("Normal", loc=loc, scale=scale)
+
+
+def uniform(low: float, high: float) -> Distribution:
+    """The uniform density on [low, high)."""
+    return _torch("Uniform", low=low, high=high)
+
+
+def _torch(name: str, **parameters: float) -> Distribution:
+    import torch
+
+    tensors = {key: torch.tensor(float(value), dtype=torch.float64) for key, value in parameters.items()}
+    try:
+        return FromTorch(getattr(torch.distributions, name)(**tensors, validate_args=True))
+    except ValueError as error:
+        raise InvalidArgument(f"{name.lower()}({parameters}): {str(error).splitlines()[0]}") from error

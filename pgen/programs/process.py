@@ -1,0 +1,181 @@
+"""A text distribution as a process over tokens: states, choices, ends. No model calls, no randomness.
+
+Masses, with t the tokens so far, s the automaton state and p the model:
+
+    rule      the text may end              with mass                     where
+    eos       by an EOS token               p(EOS | t)                    t spells a member
+    match     where the model leaves L      1 - sum of p(v | t), v in M   t spells a member
+    prefix    anywhere in L                 1                             t spells a member
+    stop      at the first stop string, or  the token that completes it;  t up to it is a member
+              by an EOS token before it     p(EOS | t)
+
+M is the mask of s without budget and without EOS. The mass of a text is the sum
+over its spellings of the product of p over its tokens times the mass of its end.
+Where a member has no continuation, "match" and "prefix" end without asking the
+model. `max_tokens` counts tokens before EOS or before the token that completes a
+stop string; with a language it restricts the support (budget masks), without one
+it cuts the text there, which is then marked as truncated.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgen.errors import DeadEnd, InvalidArgument
+from pgen.language import ir
+from pgen.language.base import Language
+from pgen.programs.text import Text, TextDistribution
+from pgen.sampling.token_step import Choice, Distribution, StopMass, exponentiate, pack
+from pgen.tokens import TokenAutomaton, Vocabulary
+
+
+class TextState(NamedTuple):
+    """Where a draft stands: its tokens (without the prompt) and the automaton state they lead to."""
+
+    tokens: tuple[int, ...]
+    automaton: int
+
+
+class TextProcess:
+    """The token process of one `TextDistribution`; compiling raises what compiling its language raises."""
+
+    def __init__(self, distribution: TextDistribution) -> None:
+        self.distribution = distribution
+        self.model = distribution.model
+        self.vocabulary: Vocabulary = distribution.model.vocabulary
+        self.rule = distribution.end_rule
+        self.free = distribution.language is None
+        self._stops = tuple(text.encode() for text in distribution.stop)
+        self.automaton = compile_until(distribution.language, distribution.stop, self.vocabulary)
+        self.limit, self._budgeted = self._length_limit()
+        longest = None if self.free else self.automaton.longest_tokens
+        self.most_tokens = self.limit if longest is None else min(self.limit, longest)
+        self._eos = pack(sorted(self.vocabulary.eos), len(self.vocabulary))
+        self._nothing = np.zeros_like(self._eos)
+        self.start = TextState((), self.automaton.start)
+        self._check_support()
+
+    def _length_limit(self) -> tuple[int, bool]:
+        """`(limit, budgeted)`: the most tokens, and whether masks must enforce it."""
+        room = self.model.context_length - len(self.distribution.prompt)
+        asked = self.distribution.max_tokens
+        limit = room if asked is None else min(room, asked)
+        longest = None if self.free else self.automaton.longest_tokens
+        return limit, not self.free and (longest is None or longest > limit)
+
+    def _check_support(self) -> None:
+        if not self._budgeted:
+            return
+        needed = self.automaton.distance_to_accept(self.automaton.start)
+        if needed > self.budget(self.start):
+            raise InvalidArgument(
+                f"the shortest member of {self.distribution.language!r} takes {needed} tokens, "
+                f"but only {self.budget(self.start)} are allowed",
+                hint=f"set max_tokens to {needed} or more, or shorten the prompt if the context is full",
+            )
+
+    def budget(self, state: TextState) -> int:
+        """Tokens that may still be drawn; the token that completes a stop string is free."""
+        return self.limit - len(state.tokens) + (self.rule == "stop")
+
+    def prefix(self, state: TextState) -> tuple[int, ...]:
+        """What the model is conditioned on: prompt and tokens so far."""
+        return self.distribution.prompt + state.tokens
+
+    def finished(self, state: TextState) -> Text | None:
+        """The text, if it is complete without asking the model (with mass 1), else `None`."""
+        if self._stopped(state) or (self.free and len(state.tokens) >= self.limit):
+            return self.text(state)
+        if self.rule in ("match", "prefix") and not self.automaton.has_continuation(state.automaton):
+            return self.text(state)
+        return None
+
+    def choice(self, state: TextState) -> Choice:
+        """What may come next: the mask (EOS bits by rule), and the mass of ending here."""
+        budget = self.budget(state) if self._budgeted else None
+        mask = self.automaton.mask(state.automaton, budget=budget)
+        if self.rule in ("eos", "stop"):
+            return Choice(mask, self._nothing, StopMass.NONE)
+        mask = mask & ~self._eos
+        if not self.automaton.is_accepting(state.automaton):
+            return Choice(mask, self._nothing, StopMass.NONE)
+        if self.rule == "prefix":
+            return Choice(mask, self._nothing, StopMass.ONE)
+        # Leaving mass, not 1 - staying mass: no cancellation where the model is sure to stay.
+        staying = self.automaton.mask(state.automaton) & ~self._eos
+        return Choice(mask, ~staying, StopMass.LEAVING)
+
+    def advance(self, state: TextState, token: int) -> TextState:
+        """The state after one more text token."""
+        return TextState((*state.tokens, token), self.automaton.advance(state.automaton, token))
+
+    def ends(self, token: int) -> bool:
+        """Whether drawing `token` ends the text (an EOS token)."""
+        return token in self.vocabulary.eos
+
+    def text(self, state: TextState) -> Text:
+        """The text of a complete state, cut at its stop string."""
+        data = self.vocabulary.decode(state.tokens)
+        cut = self._stop_position(data)
+        truncated = self.free and cut is None and len(state.tokens) >= self.limit
+        errors = "replace" if truncated else "strict"
+        return Text(data[:cut].decode(errors=errors), state.tokens, truncated)
+
+    def holds(self, text: Text) -> bool:
+        """Whether the residual of the language, which no mask checks, accepts a complete text."""
+        language = self.distribution.language
+        if language is None:
+            return True
+        if len(self._stops) > 1 and not language.matches(text):
+            return False
+        return all(fact.holds(text) for fact in language.residual)
+
+    def weigh(self, logits: NDArray[np.floating[Any]]) -> Distribution:
+        """The model's probabilities after temperature and truncation, from logits `(R, V)`."""
+        shaped = logits if self.distribution.temperature == 1.0 else logits / self.distribution.temperature
+        if self.distribution.truncate is not None:
+            shaped = np.stack([self.distribution.truncate(row) for row in shaped])
+        return exponentiate(shaped)
+
+    @property
+    def shape(self) -> tuple[object, object]:
+        """Processes of equal shape may share one call of `weigh`."""
+        return self.distribution.temperature, self.distribution.truncate
+
+    def dead_end(self, state: TextState) -> DeadEnd:
+        """The error for a state that nothing can continue."""
+        text = self.vocabulary.decode(state.tokens)
+        return DeadEnd(f"no allowed token has any mass after {text!r}", text=text)
+
+    def _stopped(self, state: TextState) -> bool:
+        if not self._stops or not state.tokens:
+            return False
+        # A stop string can begin in earlier tokens, each at least one byte long.
+        reach = max(map(len, self._stops))
+        tail = self.vocabulary.decode(state.tokens[-reach:])
+        return any(stop in tail for stop in self._stops)
+
+    def _stop_position(self, data: bytes) -> int | None:
+        return min((at for at in (data.find(stop) for stop in self._stops) if at >= 0), default=None)
+
+
+def compile_until(language: Language | None, stops: tuple[str, ...], vocabulary: Vocabulary) -> TokenAutomaton:
+    """The automaton of a language (`None`: any text), with first stop strings if there are any."""
+    inner = language if language is not None else Language(ir.ANY_TEXT, description="any text")
+    if not stops:
+        return inner.compile(vocabulary)
+    named = Language(_until(inner.node, stops), description=f"{inner!r} until {' or '.join(map(repr, stops))}")
+    return named.compile(vocabulary)
+
+
+def _until(node: ir.Node, stops: tuple[str, ...]) -> ir.Node:
+    """Members of `node` free of stop strings, alone (for EOS) or with a first stop string and the rest of its token."""
+    stop = ir.word_set(text.encode() for text in stops)
+    anywhere = ir.concat(ir.ANY_TEXT, stop, ir.ANY_TEXT)
+    too_early = ir.concat(ir.ANY_TEXT, stop, ir.repeat(ir.ANY_CHAR, 1, None))
+    free = ir.intersect(node, ir.complement(anywhere))
+    stopped = ir.intersect(ir.concat(node, stop), ir.complement(too_early))
+    return ir.union(free, ir.concat(stopped, ir.repeat(ir.ANY_BYTE, 0, None)))

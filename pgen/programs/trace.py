@@ -1,0 +1,50 @@
+"""What a run of a program has done so far: an immutable linked list of entries.
+
+Extending a trace shares its past, so a thousand particles that came from one
+ancestor hold its history once and copying a particle is copying a reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["sample", "observe", "factor", "deterministic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One statement's outcome; `log_weight` (nats) is what it multiplied into the run's weight."""
+
+    address: str
+    kind: Kind
+    value: Any
+    log_weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Entries in order of execution; `n_choices` counts samples and observations."""
+
+    parent: Trace | None = None
+    entry: Entry | None = None
+    n_choices: int = 0
+
+    def extend(self, entry: Entry) -> Trace:
+        """This trace and one more entry."""
+        return Trace(self, entry, self.n_choices + (entry.kind in ("sample", "observe")))
+
+    def entries(self) -> list[Entry]:
+        """First to last."""
+        return list(self._backwards())[::-1]
+
+    def values(self) -> dict[str, Any]:
+        """Sampled and deterministic values by address."""
+        return {e.address: e.value for e in self.entries() if e.kind in ("sample", "deterministic")}
+
+    def _backwards(self) -> Iterator[Entry]:
+        here: Trace | None = self
+        while here is not None and here.entry is not None:
+            yield here.entry
+            here = here.parent

@@ -1,0 +1,1 @@
+"""The laws that every implementation of pgen's protocols keeps."""
