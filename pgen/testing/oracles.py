@@ -20,9 +20,7 @@ from pgen.testing import derivatives
 from pgen.tokens import Vocabulary
 
 
-def random_model(
-    vocabulary: Vocabulary, seed: int, concentration: float = 0.5, context_length: int = 64
-) -> TabularAR:
+def random_model(vocabulary: Vocabulary, seed: int, concentration: float = 0.5, context_length: int = 64) -> TabularAR:
     """A tabular model whose rows are Dirichlet draws, a pure function of `(seed, tokens)`."""
 
     def next_logprobs(tokens: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -101,7 +101,7 @@ def _unknown_ids(model: Any, own: Mapping[str, int]) -> set[int]:
     if type(model).__name__ == "Unigram":
         unknown = _state(model)["unk_id"]
         return set() if unknown is None else {unknown}
-    name = getattr(model, "unk_token", None)
+    name: str = getattr(model, "unk_token", None) or ""
     return {own[name]} if name in own else set()
 
 

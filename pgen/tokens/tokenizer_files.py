@@ -45,6 +45,8 @@ def read_tekken(path: FilePath) -> TokenTable:
         raise InvalidVocabulary(f"{path} announces {n_text} text tokens but holds {len(ranks)}")
     names = [f"<SPECIAL_{i}>" for i in range(n_special)]
     for i, name in (named or dict(enumerate(_TEKKEN_NAMES))).items():
+        if i >= n_special:
+            raise InvalidVocabulary(f"{path}: special token {i} ({name!r}) is beyond the {n_special} announced")
         names[i] = name
     tokens = [*(name.encode() for name in names), *sorted(ranks, key=ranks.__getitem__)]
     eos = frozenset(i for i, name in enumerate(names) if name == "</s>")

@@ -205,19 +205,20 @@ class Vocabulary:
         return hash(self.digest)
 
 
-def _checked_tokens(tokens: Sequence[bytes]) -> tuple[bytes, ...]:
+def _checked_tokens(tokens: Iterable[object]) -> tuple[bytes, ...]:
     if isinstance(tokens, (bytes, str)):
         raise InvalidVocabulary(f"tokens must be a list of bytes, not one {type(tokens).__name__}")
-    table = tuple(tokens)
-    if not table:
-        raise InvalidVocabulary("a vocabulary needs at least one token")
-    for i, token in enumerate(table):
+    table: list[bytes] = []
+    for token in tokens:
         if not isinstance(token, bytes):
             raise InvalidVocabulary(
-                f"token {i} is {token!r}, of type {type(token).__name__}, not bytes",
+                f"token {len(table)} is {token!r}, of type {type(token).__name__}, not bytes",
                 hint="give the exact bytes of each token, for text its UTF-8: text.encode()",
             )
-    return table
+        table.append(token)
+    if not table:
+        raise InvalidVocabulary("a vocabulary needs at least one token")
+    return tuple(table)
 
 
 def _checked_ids(name: str, ids: Ids, n_tokens: int) -> frozenset[int]:

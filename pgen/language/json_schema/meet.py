@@ -7,12 +7,14 @@ product of the numbers of options, limited by `MAX_OPTIONS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
+from itertools import combinations
 
 from pgen.errors import LimitExceeded
+from pgen.language.json_schema.numbers import is_multiple
 from pgen.language.json_schema.shapes import (
     ANYTHING,
     NOTHING,
@@ -44,7 +46,7 @@ def meet(left: Shape, right: Shape) -> Shape:
             both = _meet_options(one, other)
             if both is not None:
                 options[both] = None
-        if len(options) > MAX_OPTIONS:
+        if len(options) > MAX_OPTIONS + max(len(left.options), len(right.options)):
             raise LimitExceeded(
                 f"combining the branches of this schema gives more than {MAX_OPTIONS} alternatives",
                 hint="flatten nested anyOf and allOf",
@@ -81,7 +83,7 @@ def _meet_options(one: Option, other: Option) -> Option | None:
     if isinstance(one, NumberShape) and isinstance(other, NumberShape):
         return numbers(one, other)
     if isinstance(one, ArrayShape) and isinstance(other, ArrayShape):
-        return array_shape(*_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other))
+        return array_shape(_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other))
     if isinstance(one, ObjectShape) and isinstance(other, ObjectShape):
         return _objects(one, other)
     return None
@@ -124,9 +126,9 @@ def _upper(shape: NumberShape) -> tuple[Decimal, bool]:
     return (Decimal("Infinity"), True) if shape.high is None else (shape.high, not shape.high_open)
 
 
-def _common_prefix(one: ArrayShape, other: ArrayShape) -> tuple[tuple[Shape, ...]]:
+def _common_prefix(one: ArrayShape, other: ArrayShape) -> tuple[Shape, ...]:
     length = max(len(one.prefix), len(other.prefix))
-    return (tuple(meet(_item(one, i), _item(other, i)) for i in range(length)),)
+    return tuple(meet(_item(one, i), _item(other, i)) for i in range(length))
 
 
 def _item(array: ArrayShape, index: int) -> Shape:
@@ -152,7 +154,7 @@ def _objects(one: ObjectShape, other: ObjectShape) -> ObjectShape | None:
     return object_shape(
         ObjectShape(
             tuple((n, meet(_property(one, first, n), _property(other, second, n))) for n in names),
-            one.required | other.required,
+            tuple(dict.fromkeys(one.required + other.required)),
             tuple(dict.fromkeys(one.extras + other.extras)),
             other.names if one.names is None else one.names if other.names is None else meet(one.names, other.names),
             low,
@@ -169,8 +171,9 @@ def _property(shape: ObjectShape, declared: dict[str, Shape], name: str) -> Shap
 def object_shape(shape: ObjectShape) -> ObjectShape | None:
     """`shape` with its name rule applied and every required name declared; `None` if no object has it."""
     declared = dict(shape.properties)
-    for name in sorted(shape.required - declared.keys()):
-        declared[name] = extra_shape(shape.extras, name)
+    for name in shape.required:
+        if name not in declared:
+            declared[name] = extra_shape(shape.extras, name)
     if shape.names is not None:
         declared = {n: item if contains(shape.names, n) else NOTHING for n, item in declared.items()}
     if any(declared[name] == NOTHING for name in shape.required):
@@ -219,13 +222,6 @@ def _in_number(shape: NumberShape, value: int | float) -> bool:
     )
 
 
-def is_multiple(number: Decimal, step: Decimal) -> bool:
-    """Whether `number` is an exact decimal multiple of `step`."""
-    top, bottom = number.as_integer_ratio()
-    step_top, step_bottom = step.as_integer_ratio()
-    return (top * step_bottom) % (bottom * step_top) == 0
-
-
 def _in_array(shape: ArrayShape, value: list[Value]) -> bool:
     return _within(len(value), shape.low, shape.high) and all(
         contains(_item(shape, i), item) for i, item in enumerate(value)
@@ -236,7 +232,7 @@ def _in_object(shape: ObjectShape, value: dict[str, Value]) -> bool:
     declared = dict(shape.properties)
     return (
         _within(len(value), shape.low, shape.high)
-        and shape.required <= value.keys()
+        and value.keys() >= set(shape.required)
         and all(_in_member(shape, declared, name, item) for name, item in value.items())
     )
 
@@ -248,15 +244,4 @@ def _in_member(shape: ObjectShape, declared: dict[str, Shape], name: str, item: 
 
 def disjoint(shapes: list[Shape]) -> bool:
     """Whether no value can have two of the shapes (proved; False where it is not known)."""
-    return all(_apart(left, right) for left, right in _pairs(shapes))
-
-
-def _apart(left: Shape, right: Shape) -> bool:
-    both = meet(left, right)
-    return both == NOTHING
-
-
-def _pairs(shapes: list[Shape]) -> Iterator[tuple[Shape, Shape]]:
-    for i, left in enumerate(shapes):
-        for right in shapes[i + 1 :]:
-            yield left, right
+    return all(meet(left, right) == NOTHING for left, right in combinations(shapes, 2))

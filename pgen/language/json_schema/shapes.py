@@ -85,7 +85,7 @@ class ObjectShape:
     """
 
     properties: tuple[tuple[str, Shape], ...] = ()
-    required: frozenset[str] = frozenset()
+    required: tuple[str, ...] = ()
     extras: tuple[Extras, ...] = ()
     names: Shape | None = None
     low: int = 0

@@ -102,9 +102,7 @@ def _pairs(low: int, high: int) -> ir.Node:
 def _pair(first: int, last: int, start: int, end: int) -> ir.Node:
     if first > last:
         return ir.EMPTY
-    return ir.concat(
-        _units(0xD800 + first, 0xD800 + last), ir.literal("\\u"), _units(0xDC00 + start, 0xDC00 + end)
-    )
+    return ir.concat(_units(0xD800 + first, 0xD800 + last), ir.literal("\\u"), _units(0xDC00 + start, 0xDC00 + end))
 
 
 @lru_cache(maxsize=16384)

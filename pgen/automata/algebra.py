@@ -1,0 +1,131 @@
+"""Intersection and complement: complete DFAs, their product, and back to a fragment.
+
+The parts of an intersection (with signs, for complements) are determinised and run
+side by side; only reachable combinations are built, and only those from which
+acceptance can be reached are kept. Complement is relative to valid UTF-8, so a
+product without a positive part gets the UTF-8 automaton as one. Worst case the
+product of the parts' sizes; past `MAX_STATES` combinations it raises `LimitExceeded`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numba.typed import Dict
+from numpy.typing import NDArray
+
+from pgen.automata.dfa import START, LazyDFA
+from pgen.automata.nfa import NOTHING, Fragment, fragment
+from pgen.errors import LimitExceeded
+from pgen.language import ir
+
+MAX_STATES = 500_000
+
+Ints = NDArray[np.int32]
+
+
+class Complete(NamedTuple):
+    """A total DFA over bytes: row 0 is dead. `table (n, 256)`, `accepting (n,)`, and the start's row."""
+
+    table: Ints
+    accepting: NDArray[np.bool_]
+    start: int
+
+
+def boolean_fragment(node: ir.Node) -> Fragment:
+    """The fragment of an `Intersect` or `Complement` node."""
+    parts = node.parts if isinstance(node, ir.Intersect) else (node,)
+    signed = [(part.item, False) if isinstance(part, ir.Complement) else (part, True) for part in parts]
+    if not any(positive for _, positive in signed):
+        signed.insert(0, (ir.ANY_TEXT, True))
+    signed.sort(key=lambda pair: not pair[1])
+    product = _complete(signed[0][0])
+    for part, positive in signed[1:]:
+        product = _product(product, _complete(part), positive)
+    return _embedded(product)
+
+
+def _complete(node: ir.Node) -> Complete:
+    dfa = LazyDFA(fragment(node))
+    if dfa.is_empty:
+        return Complete(np.zeros((1, 256), np.int32), np.zeros(1, np.bool_), 0)
+    dfa.complete()
+    count = int(dfa.table.counters[0])
+    table = dfa.table.transitions[:count][:, dfa.nfa.class_of]
+    accepting = dfa.table.accepting[:count].astype(np.bool_)
+    # Row 1 is the "ended" state of lazy automata, which no byte reaches.
+    accepting[1] = False
+    return Complete(table, accepting, START)
+
+
+def _product(left: Complete, right: Complete, positive: bool) -> Complete:
+    classes, class_of = _common_classes(left.table, right.table)
+    rows, pairs = _pairs(left.table[:, classes], right.table[:, classes], left.start, right.start, positive, MAX_STATES)
+    if len(pairs) >= MAX_STATES:
+        raise LimitExceeded(
+            f"an intersection or complement needs more than {MAX_STATES:,} states",
+            hint="use smaller repeat counts in the languages that are combined with & or ~",
+        )
+    accepting = left.accepting[pairs[:, 0]] & (right.accepting[pairs[:, 1]] == positive)
+    return Complete(rows[:, class_of], accepting, 1)
+
+
+def _common_classes(left: Ints, right: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One byte for each interval on which both tables are constant, and each byte's interval."""
+    changes = np.zeros(256, np.bool_)
+    for table in (left, right):
+        changes[1:] |= (table[:, 1:] != table[:, :-1]).any(axis=0)
+    return np.flatnonzero(changes | (np.arange(256) == 0)), np.cumsum(changes)
+
+
+@njit(cache=True)
+def _pairs(left: Ints, right: Ints, left_start: int, right_start: int, positive: bool, limit: int) -> tuple[Ints, Ints]:
+    """Rows over classes and the pair behind each; pair 0 is dead, 1 the start. Stops at `limit` pairs."""
+    ids = Dict.empty(types.int64, types.int32)
+    width, n_right = left.shape[1], np.int64(right.shape[0])
+    capacity = 1024
+    pairs, rows = np.zeros((capacity, 2), np.int32), np.zeros((capacity, width), np.int32)
+    pairs[1, 0], pairs[1, 1] = left_start, right_start
+    ids[np.int64(left_start) * n_right + right_start] = np.int32(1)
+    count, here = 2, 1
+    if left_start == 0 or (positive and right_start == 0):
+        return rows[:1].copy(), pairs[:1].copy()
+    while here < count < limit:
+        if count + width > capacity:
+            capacity = 2 * capacity + width
+            more_pairs, more_rows = np.zeros((capacity, 2), np.int32), np.zeros((capacity, width), np.int32)
+            more_pairs[:count], more_rows[:count] = pairs[:count], rows[:count]
+            pairs, rows = more_pairs, more_rows
+        for symbol in range(width):
+            a, b = left[pairs[here, 0], symbol], right[pairs[here, 1], symbol]
+            if a == 0 or (positive and b == 0):
+                continue
+            key = np.int64(a) * n_right + b
+            if key not in ids:
+                ids[key] = np.int32(count)
+                pairs[count, 0], pairs[count, 1] = a, b
+                count += 1
+            rows[here, symbol] = ids[key]
+        here += 1
+    return rows[:count].copy(), pairs[:count].copy()
+
+
+def _embedded(dfa: Complete) -> Fragment:
+    """A DFA as a fragment: state s becomes s + 2, a copy of the start becomes 0, acceptance jumps to 1."""
+    if len(dfa.table) < 2:
+        return NOTHING
+    sources, firsts = np.nonzero(np.diff(dfa.table, axis=1, prepend=-1))
+    targets = dfa.table[sources, firsts]
+    # A run of equal targets ends before the next change in its row, or at the last byte.
+    lasts = np.where(np.append(sources[1:] == sources[:-1], False), np.append(firsts[1:], 0) - 1, 255)
+    used = targets != 0
+    edges = np.stack([sources + 2, firsts, lasts, targets + 2], axis=1)[used].astype(np.int32)
+    opening = edges[edges[:, 0] == dfa.start + 2].copy()
+    opening[:, 0] = 0
+    accepting = np.flatnonzero(dfa.accepting) + 2
+    jumps = np.stack([accepting, np.ones_like(accepting)], axis=1).astype(np.int32)
+    if dfa.accepting[dfa.start]:
+        jumps = np.concatenate([np.array([[0, 1]], np.int32), jumps])
+    return Fragment(len(dfa.table) + 2, np.concatenate([opening, edges]), jumps)

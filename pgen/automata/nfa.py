@@ -1,0 +1,207 @@
+"""IR nodes as byte NFAs in flat arrays (Thompson's construction, almost without epsilon edges).
+
+A `Fragment` has state 0 as its start, which nothing enters, and state 1 as its end,
+which nothing leaves. So concatenation and union join fragments by renaming states
+(Thompson, "Regular expression search algorithm", CACM 1968), and a counted repeat is
+its item's arrays copied with offsets: `x{0,200}` costs a few array operations. Code
+point classes become UTF-8 range automata with shared suffixes. Complements and
+intersections are built as complete DFAs (`pgen.automata.algebra`) and embedded.
+Linear in the number of edges; past `MAX_EDGES` it raises `LimitExceeded`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgen.errors import LimitExceeded
+from pgen.language import ir
+
+MAX_EDGES = 4_000_000
+"""Edges of one automaton: some 60 MB."""
+
+Edges = NDArray[np.int32]
+
+
+class Fragment(NamedTuple):
+    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last byte, target; `jumps (J, 2)`: epsilon."""
+
+    n_states: int
+    edges: Edges
+    jumps: Edges
+
+
+def _edges(rows: Iterable[tuple[int, int, int, int]]) -> Edges:
+    return np.array(list(rows), np.int32).reshape(-1, 4)
+
+
+def _jumps(rows: Iterable[tuple[int, int]]) -> Edges:
+    return np.array(list(rows), np.int32).reshape(-1, 2)
+
+
+NOTHING = Fragment(2, _edges([]), _jumps([]))
+EMPTY_STRING = Fragment(2, _edges([]), _jumps([(0, 1)]))
+
+
+@lru_cache(maxsize=4096)
+def fragment(node: ir.Node) -> Fragment:
+    """The automaton of a node; shared nodes are built once."""
+    match node:
+        case ir.Chars(ranges):
+            return _char_fragment(ranges)
+        case ir.AnyByte():
+            return Fragment(2, _edges([(0, 0, 255, 1)]), _jumps([]))
+        case ir.Literal(data):
+            return _literal(data)
+        case ir.Words(words):
+            return _words(words)
+        case ir.Substrings(text):
+            return _substrings(text)
+        case ir.Concat(parts):
+            return _sequence([fragment(part) for part in parts])
+        case ir.Union(parts):
+            return _alternatives([fragment(part) for part in parts])
+        case ir.Repeat(item, low, high):
+            return _repeated(fragment(item), low, high)
+    from pgen.automata.algebra import boolean_fragment
+
+    return boolean_fragment(node)
+
+
+def _checked(n_edges: int, what: str) -> None:
+    if n_edges > MAX_EDGES:
+        raise LimitExceeded(
+            f"{what} needs {n_edges:,} automaton edges; the limit is {MAX_EDGES:,}",
+            hint="use smaller repeat counts",
+        )
+
+
+def _join(parts: list[Fragment], starts: list[int], ends: list[int], n_outer: int, extra: Edges) -> Fragment:
+    """Place fragments between given outer states; their inner states are numbered after those."""
+    offset, edges, jumps = n_outer, [], [extra]
+    _checked(sum(len(part.edges) for part in parts), "this language")
+    for part, start, end in zip(parts, starts, ends, strict=True):
+        names = np.arange(part.n_states, dtype=np.int32) + (offset - 2)
+        names[0], names[1] = start, end
+        moved = part.edges.copy()
+        moved[:, 0], moved[:, 3] = names[part.edges[:, 0]], names[part.edges[:, 3]]
+        edges.append(moved)
+        jumps.append(names[part.jumps])
+        offset += part.n_states - 2
+    return Fragment(offset, np.concatenate(edges) if edges else _edges([]), np.concatenate(jumps))
+
+
+def _sequence(parts: list[Fragment]) -> Fragment:
+    points = [0, *range(2, len(parts) + 1), 1]
+    return _join(parts, points[:-1], points[1:], len(parts) + 1, _jumps([]))
+
+
+def _alternatives(parts: list[Fragment]) -> Fragment:
+    return _join(parts, [0] * len(parts), [1] * len(parts), 2, _jumps([]))
+
+
+def _repeated(item: Fragment, low: int, high: int | None) -> Fragment:
+    """`low` copies in a row, then a loop (`high` is None) or optional copies, each of which may be the last."""
+    if high is None:
+        loop = _join([item], [2], [2], 3, _jumps([(0, 2), (2, 1)]))
+        return loop if low == 0 else _sequence([_copies(item, low, low), loop])
+    return _copies(item, low, high)
+
+
+def _copies(item: Fragment, low: int, high: int) -> Fragment:
+    _checked(len(item.edges) * high, f"a repeat of {high:,}")
+    inner, outer = item.n_states - 2, high + 1
+    points = np.array([0, *range(2, outer), 1], np.int32)
+    # names[k, s] is the state s of copy k; copy k runs from points[k] to points[k + 1].
+    names = np.arange(item.n_states, dtype=np.int32) + (outer - 2) + inner * np.arange(high, dtype=np.int32)[:, None]
+    names[:, 0], names[:, 1] = points[:-1], points[1:]
+    edges = np.broadcast_to(item.edges, (high, *item.edges.shape)).copy()
+    edges[:, :, 0], edges[:, :, 3] = names[:, item.edges[:, 0]], names[:, item.edges[:, 3]]
+    exits = _jumps((int(point), 1) for point in points[low:high])
+    jumps = np.concatenate([names[:, item.jumps].reshape(-1, 2), exits])
+    return Fragment(outer + inner * high, edges.reshape(-1, 4), jumps)
+
+
+def _literal(data: bytes) -> Fragment:
+    if not data:
+        return EMPTY_STRING
+    points = [0, *range(2, len(data) + 1), 1]
+    return Fragment(
+        len(data) + 1,
+        _edges((a, byte, byte, b) for (a, b), byte in zip(pairwise(points), data, strict=True)),
+        _jumps([]),
+    )
+
+
+def _words(words: tuple[bytes, ...]) -> Fragment:
+    """A trie; the last byte of a word that no other word continues leads straight to the end."""
+    edges, ends, path, n_states = [], [], [0], 2
+    previous = b""
+    for word, following in zip(words, chain(words[1:], [b""]), strict=True):
+        shared = _common(previous, word)
+        del path[shared + 1 :]
+        for byte in word[shared:]:
+            path.append(n_states)
+            n_states += 1
+            edges.append((path[-2], byte, byte, path[-1]))
+        if following.startswith(word) or not word:
+            ends.append((path[-1], 1))
+        else:
+            source, byte, _, _ = edges[-1]
+            edges[-1] = (source, byte, byte, 1)
+            n_states -= 1
+        previous = word
+    return Fragment(n_states, _edges(edges), _jumps(ends))
+
+
+def _common(left: bytes, right: bytes) -> int:
+    most = min(len(left), len(right))
+    return next((i for i in range(most) if left[i] != right[i]), most)
+
+
+def _substrings(text: str) -> Fragment:
+    """One state a byte position; a substring may start and stop at any code point."""
+    data = text.encode()
+    edges = _edges((at + 2, byte, byte, at + 3) for at, byte in enumerate(data))
+    cuts = [at + 2 for at in range(len(data) + 1) if at == len(data) or data[at] & 0xC0 != 0x80]
+    return Fragment(len(data) + 3, edges, _jumps(chain(((0, cut) for cut in cuts), ((cut, 1) for cut in cuts))))
+
+
+def _char_fragment(ranges: ir.Ranges) -> Fragment:
+    edges: list[tuple[int, int, int, int]] = []
+    states: dict[tuple[tuple[int, int], ...], int] = {(): 1}
+    for sequence in chain.from_iterable(utf8_sequences(low, high) for low, high in ranges):
+        for at in range(len(sequence) - 1, 0, -1):
+            tail = sequence[at:]
+            if tail not in states:
+                states[tail] = len(states) + 1
+                edges.append((states[tail], *tail[0], states[tail[1:]]))
+        edges.append((0, *sequence[0], states[sequence[1:]]))
+    return Fragment(len(states) + 1, _edges(edges), _jumps([]))
+
+
+def utf8_sequences(low: int, high: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The code points from `low` to `high` (no surrogates inside) as products of byte ranges."""
+    for limit in (0x7F, 0x7FF, 0xFFFF):
+        if low <= limit < high:
+            yield from utf8_sequences(low, limit)
+            yield from utf8_sequences(limit + 1, high)
+            return
+    for bits in (6, 12, 18):
+        block = (1 << bits) - 1
+        if low <= 0x7F or low & ~block == high & ~block:
+            continue
+        if low & block:
+            yield from utf8_sequences(low, low | block)
+            yield from utf8_sequences((low | block) + 1, high)
+            return
+        if high & block != block:
+            yield from utf8_sequences(low, (high & ~block) - 1)
+            yield from utf8_sequences(high & ~block, high)
+            return
+    yield tuple(zip(chr(low).encode(), chr(high).encode(), strict=True))

@@ -1,0 +1,10 @@
+"""JSON Schema (draft 2020-12) as a language.
+
+The way of a schema: `reader` turns keywords into shapes (`shapes`, `meet`), `emit`
+turns shapes into nodes, `values` checks what nodes leave open.
+"""
+
+from pgen.language.json_schema.keywords import SchemaWarning
+from pgen.language.json_schema.language import JSONSchema
+
+__all__ = ["JSONSchema", "SchemaWarning"]

@@ -1,0 +1,116 @@
+"""`JSONSchema`: the JSON texts whose value is valid by a schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pgen.errors import InvalidArgument, InvalidLanguage
+from pgen.language import ir
+from pgen.language.base import Language, Residual
+from pgen.language.json_schema import values
+from pgen.language.json_schema.emit import Emitter
+from pgen.language.json_schema.layout import layout
+from pgen.language.json_schema.reader import Reader
+from pgen.language.json_schema.shapes import ObjectShape, Shape
+from pgen.language.types import schema_of
+
+
+class JSONSchema(Language):
+    """The JSON texts whose value is valid by draft 2020-12, formats asserted.
+
+    `schema` is a schema (a dict, a boolean or JSON text), or a type: a pydantic
+    model, a dataclass, a `TypedDict` or a `typing` annotation. Types have no
+    properties but those they declare; a schema that does not say
+    `additionalProperties: false` allows others, after the declared ones, as the
+    draft has it.
+
+    *Accepted*: every valid value, with properties in declared order; names, `const`
+    and `enum` as `json.dumps` writes them, with or without `ensure_ascii`; other
+    strings in all escapes but lone surrogates; integers as plain decimals or with
+    `.0`; bounded numbers as plain decimals or as `json.dumps` writes them,
+    others in any spelling. Runs of digits end at 64, arrays and objects that no
+    schema describes nest at most 5 deep, and formats are those of
+    `json_schema.formats`. A `pattern` holds where ECMA-262 and Python agree.
+
+    `whitespace`: `"default"` is nothing or one space after each `,` and `:`, mixed
+    at will; `"any"` runs of up to 32 white space characters wherever JSON allows them;
+    `"compact"` none; an integer what `json.dumps(indent=)` writes.
+    `format="annotation"` ignores formats.
+
+    *Residual* (checked on complete texts): distinct names where undeclared ones are
+    allowed, `uniqueItems`, `contains`, `not`, `dependentRequired`, branches of
+    `oneOf` that may overlap, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on
+    at most 1,024 integers, counts of properties where some are optional.
+
+    `properties` holds the names that the top level declares, in order; `source` what
+    was passed, `schema` the JSON Schema in use. Raises `InvalidLanguage` on malformed
+    and contradictory schemas, `UnsupportedFeature` on recursion and on keywords
+    that cannot be compiled, both naming the JSON pointer.
+    """
+
+    __slots__ = ("assert_formats", "properties", "schema", "source")
+
+    def __init__(
+        self,
+        schema: Any,
+        whitespace: str | int = "default",
+        property_order: str = "declared",
+        format: str = "assert",  # noqa: A002
+    ) -> None:
+        _check_options(property_order, format)
+        self.source: Any = schema.source if isinstance(schema, JSONSchema) else schema
+        self.schema = schema_of(schema)
+        self.assert_formats = format == "assert"
+        reader = Reader(self.schema, self.assert_formats)
+        shape = reader.read(self.schema)
+        emitter = Emitter(layout(whitespace))
+        node = emitter.text(shape)
+        if node == ir.EMPTY:
+            raise InvalidLanguage("no value is valid by this schema", pointer="")
+        self.properties = _declared(shape)
+        residual = _residual(self.schema, reader, emitter)
+        super().__init__(node, description=f"JSONSchema({_title(self.source)})", residual=residual)
+
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """Whether a text is valid by a schema (kept as JSON text)."""
+
+    schema_text: str
+    assert_formats: bool
+
+    def __call__(self, text: str) -> bool:
+        return values.is_valid(self.schema_text, self.assert_formats, text)
+
+
+def _check_options(property_order: str, format_mode: str) -> None:
+    if property_order != "declared":
+        raise InvalidArgument(
+            f"property_order={property_order!r}", hint='"declared": properties come in the order of the schema'
+        )
+    if format_mode not in ("assert", "annotation"):
+        raise InvalidArgument(f"format={format_mode!r}", hint='one of "assert", "annotation"')
+
+
+def _residual(schema: Any, reader: Reader, emitter: Emitter) -> tuple[Residual, ...]:
+    places = {f"{fact.keyword} at {fact.pointer}": fact.pointer for fact in reader.facts}
+    places |= {f"number of properties at {p or '/'}": p for p in sorted(emitter.open_counts)}
+    holds = Valid(json.dumps(schema), reader.assert_formats) if places else None
+    facts = [Residual(said, holds, pointer) for said, pointer in places.items() if holds is not None]
+    if emitter.repeats_names:
+        facts.append(Residual("no object has two properties of one name", values.has_distinct_names))
+    return tuple(facts)
+
+
+def _declared(shape: Shape) -> tuple[str, ...]:
+    objects = [option for option in shape.options or () if isinstance(option, ObjectShape)]
+    return tuple(dict.fromkeys(name for option in objects for name, _ in option.properties))
+
+
+def _title(source: Any) -> str:
+    if isinstance(source, type):
+        return source.__name__
+    text = json.dumps(source) if isinstance(source, (dict, bool)) else str(source)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,109 @@
+r"""Restrictions on strings (`pattern`, `format`) as nodes over values, and as predicates.
+
+`pattern` is an unanchored search. ECMA-262, which the draft names, and Python's
+`re`, which `jsonschema` uses, read a few constructs differently: `\d` and `\w` are
+ASCII in the former, and `$` matches before a final newline in the latter. pgen
+accepts the strings that match in both readings (`node`), and treats as not
+matching only those that match in neither (`outer_node`), so that results are
+valid for either.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.language import ir
+from pgen.language.json_schema.formats import PATTERNS
+from pgen.language.json_schema.shapes import Restriction
+from pgen.language.regex import Regex
+
+_TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
+_SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_NARROWED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": _SPACE}
+_NEGATIVE = re.compile(r"\\[DWSBb]|\(\?<?!|\[\^(?:\\[\s\S]|[^\]\\])*\\[dws]")
+_ANYTHING = "(?s:.*)"
+_ENDS = {r"\Z": "", "$": r"\n?"}
+_FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
+
+
+@lru_cache(maxsize=4096)
+def node(restriction: Restriction) -> ir.Node:
+    """The strings that satisfy `restriction`. Raises what `Regex` raises on its pattern."""
+    if restriction.kind == "format":
+        return Regex(PATTERNS[restriction.source]).node
+    narrow, wide = _readings(restriction.source)
+    return ir.intersect(narrow, wide) if _NEGATIVE.search(restriction.source) else narrow
+
+
+@lru_cache(maxsize=4096)
+def outer_node(restriction: Restriction) -> ir.Node:
+    """The strings that satisfy a `pattern` in either reading."""
+    narrow, wide = _readings(restriction.source)
+    return ir.union(narrow, wide) if _NEGATIVE.search(restriction.source) else wide
+
+
+def satisfies(restriction: Restriction, value: str) -> bool:
+    """Whether a string satisfies `restriction`."""
+    if restriction.kind == "format":
+        return re.fullmatch(PATTERNS[restriction.source], value) is not None
+    source = restriction.source
+    return re.search(source, value) is not None and re.search(_narrowed(source), value) is not None
+
+
+def check_pattern(source: str) -> None:
+    """Raise `InvalidLanguage` if Python cannot compile `source`, `UnsupportedFeature` if it is not regular."""
+    foreign = next((t for t in _TOKEN.findall(source) if t[:2] in (r"\p", r"\P", r"\c")), None)
+    if foreign is not None:
+        raise UnsupportedFeature(f"{foreign} in the pattern {source!r} is not an escape in Python")
+    try:
+        re.compile(source)
+    except re.error as error:
+        raise InvalidLanguage(f"{error.msg} in the pattern {source!r}", position=error.pos) from None
+    node(Restriction("pattern", source))
+
+
+def _readings(source: str) -> tuple[ir.Node, ir.Node]:
+    return _search(_narrowed(source)), _search(source)
+
+
+def _narrowed(source: str) -> str:
+    return "".join(_narrowed_token(token) for token in _TOKEN.findall(source))
+
+
+def _narrowed_token(token: str) -> str:
+    if token == "$":
+        return r"\Z"
+    if token.startswith("[") and len(token) > 1:
+        return re.sub(r"\\[\s\S]", lambda m: _NARROWED.get(m[0], m[0]), token)
+    return f"[{_NARROWED[token]}]" if token in _NARROWED else token
+
+
+def _search(source: str) -> ir.Node:
+    flags = match[0] if (match := _FLAGS.match(source)) else ""
+    return ir.union(*(_branch(flags, branch) for branch in _branches(flags, source[len(flags) :])))
+
+
+def _branches(flags: str, source: str) -> list[str]:
+    """The alternatives of a pattern at its top level."""
+    if "x" in flags:
+        return [source]
+    branches, depth = [""], 0
+    for token in _TOKEN.findall(source):
+        depth += (token == "(") - (token == ")")
+        if token == "|" and depth == 0:
+            branches.append("")
+        else:
+            branches[-1] += token
+    return branches
+
+
+def _branch(flags: str, source: str) -> ir.Node:
+    """A search for one alternative; anchors at its ends spare the wildcard there."""
+    tokens = _TOKEN.findall(source)
+    start = tokens[:1] == ["^"] and "m" not in flags
+    end = tokens[-1] if tokens[start:] and "m" not in flags and tokens[-1] in _ENDS else ""
+    inner = "".join(tokens[start : len(tokens) - bool(end)])
+    before = "" if start else _ANYTHING
+    return Regex(f"{flags}{before}(?:{inner}){_ENDS.get(end, _ANYTHING)}").node

@@ -1,0 +1,180 @@
+"""`TokenAutomaton`: a language over one vocabulary, as masks and transitions between small ints.
+
+States are those of the lazy byte automaton, so equal configurations are one int
+however they were reached: particles in one state share one memoised mask, and forking
+costs nothing. A mask is one walk of the vocabulary trie (`walk_kernels`), then a
+look-up. State 1 is "ended", what follows an EOS token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgen.automata.dfa import LazyDFA
+from pgen.automata.kernels import DEAD, ENDED, FULL
+from pgen.automata.nfa import fragment
+from pgen.automata.reachability import longest, trimmed
+from pgen.errors import DeadEnd, InvalidLanguage
+from pgen.language.base import Language
+from pgen.tokens import walk_kernels
+from pgen.tokens.budget import TokenDistances
+from pgen.tokens.spellable import live_states
+from pgen.tokens.trie import Trie, trie_of
+from pgen.tokens.vocabulary import Vocabulary
+
+Mask = NDArray[np.uint32]
+
+
+class TokenAutomaton:
+    """Masks and transitions of a language over a vocabulary of V tokens; build it with `language.compile`.
+
+    A token is allowed iff some sequence of tokens after it completes a member; every
+    EOS id iff the text is a member; empty and special tokens never. Masks are
+    `(ceil(V / 32),)` uint32, token v at bit `v % 32` of word `v // 32`, read-only.
+    """
+
+    def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
+        self.language = language
+        self.vocabulary = vocabulary
+        self._trie = trie_of(vocabulary)
+        single = np.zeros(256, np.bool_)
+        single[list(vocabulary.single_bytes)] = True
+        pruned = trimmed(fragment(language.node))
+        if pruned.n_states == 0:
+            raise InvalidLanguage(
+                f"{language!r} is empty: no text is a member",
+                hint="look for parts that contradict each other, joined by & or one after the other",
+            )
+        self._dfa = LazyDFA(pruned, single, live_states(pruned, single, self._trie))
+        self.start = self._dfa.start
+        self._require_spellable(language, single)
+        self._path = np.zeros(self._trie.max_depth + 1, np.int32)
+        self._eos = _packed(vocabulary.eos, len(vocabulary))
+        self._masks: dict[int, Mask] = {}
+        self._facts: dict[int, tuple[bool, int]] = {}
+        self._distances = TokenDistances(self._dfa, self._trie)
+        # Text tokens have at least one byte each.
+        self.longest_tokens = longest(pruned)
+
+    def _require_spellable(self, language: Language, single: NDArray[np.bool_]) -> None:
+        if not self._dfa.table.live[self.start]:
+            missing = [f"0x{byte:02x}" for byte in np.flatnonzero(~single)[:8]]
+            raise InvalidLanguage(
+                f"no sequence of tokens spells a member of {language!r}",
+                hint=f"this vocabulary has no token of its own for the bytes {', '.join(missing)} …",
+            )
+
+    def mask(self, state: int, budget: int | None = None) -> Mask:
+        """The allowed tokens; with `budget` tokens left, only those after which a member can be reached in time.
+
+        The budget counts the token to be drawn, but no EOS.
+        """
+        mask = self._masks.get(state)
+        if mask is None:
+            mask = self._walked(state)
+        if budget is None or budget > self._facts[state][1]:
+            return mask
+        return self._within_budget(state, budget)
+
+    def masks(self, states: Sequence[int]) -> Mask:
+        """`(B, words)` masks of several states."""
+        return np.stack([self.mask(state) for state in states])
+
+    def _walked(self, state: int) -> Mask:
+        mask, facts = np.zeros_like(self._eos), np.zeros(2, np.int32)
+        dfa = self._dfa
+        with dfa.lock:
+            while walk_kernels.walk(dfa.nfa, dfa.table, self._trie, state, self._path, mask, facts) == FULL:
+                dfa.grow()
+                mask[:] = 0
+        if state != ENDED and dfa.is_accepting(state):
+            mask |= self._eos
+        mask.flags.writeable = False
+        self._facts[state] = bool(facts[0]), int(facts[1])
+        self._masks[state] = mask
+        return mask
+
+    def _within_budget(self, state: int, budget: int) -> Mask:
+        mask = np.zeros_like(self._eos)
+        doubtful = self._distances.certain_mask(state, budget - 1, self._path, mask)
+        for node, target in doubtful:
+            if self._distances.within(target, budget - 1):
+                walk_kernels.allow(self._trie, node, mask)
+        if state != ENDED and self._dfa.is_accepting(state):
+            mask |= self._eos
+        mask.flags.writeable = False
+        return mask
+
+    def advance(self, state: int, token: int) -> int:
+        """The state after one more token. Raises `DeadEnd` if the token is not allowed."""
+        mask = self.mask(state)
+        if not 0 <= token < len(self.vocabulary) or not mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1):
+            raise self._not_allowed(state, token)
+        if token in self.vocabulary.eos:
+            return ENDED
+        return self._dfa.run(state, self.vocabulary.tokens[token])
+
+    def _not_allowed(self, state: int, token: int) -> DeadEnd:
+        if not 0 <= token < len(self.vocabulary):
+            return DeadEnd(f"{token} is no token of this vocabulary of {len(self.vocabulary)}")
+        allowed = self.allowed_tokens(state)
+        some = ", ".join(repr(self.vocabulary.tokens[t]) for t in allowed[:5])
+        return DeadEnd(
+            f"token {token} ({self.vocabulary.tokens[token]!r}) is not allowed here",
+            hint=f"{len(allowed)} tokens are allowed, among them {some}" if len(allowed) else "nothing is allowed here",
+        )
+
+    def run(self, tokens: Sequence[int]) -> int:
+        """The state after several tokens from the start."""
+        state = self.start
+        for token in tokens:
+            state = self.advance(state, token)
+        return state
+
+    def allowed_tokens(self, state: int) -> NDArray[np.int64]:
+        """The ids in the mask, ascending."""
+        bits = np.unpackbits(self.mask(state).astype("<u4").view(np.uint8), bitorder="little")
+        return np.flatnonzero(bits[: len(self.vocabulary)])
+
+    def is_accepting(self, state: int) -> bool:
+        """Whether the text so far is a member."""
+        return self._dfa.is_accepting(state)
+
+    def has_continuation(self, state: int) -> bool:
+        """Whether any text token is allowed."""
+        self.mask(state)
+        return self._facts[state][0]
+
+    def forced(self, state: int) -> tuple[int, ...]:
+        """The tokens that must come: as long as each step allows exactly one (EOS may be the last)."""
+        tokens: list[int] = []
+        while len(allowed := self.allowed_tokens(state)) == 1:
+            tokens.append(int(allowed[0]))
+            state = self.advance(state, tokens[-1])
+        return tuple(tokens)
+
+    def accepts(self, data: bytes) -> bool:
+        """Whether these bytes are a member (residual not considered)."""
+        state = self._dfa.run(self.start, data)
+        return state != DEAD and self.is_accepting(state)
+
+    def distance_to_accept(self, state: int) -> int:
+        """Fewest tokens from `state` to a member, EOS not counted."""
+        return self._distances.exact(state)
+
+
+def _packed(tokens: frozenset[int], size: int) -> Mask:
+    mask = np.zeros(-(-size // 32), np.uint32)
+    for token in tokens:
+        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+    return mask
+
+
+@lru_cache(maxsize=128)
+def compile_language(language: Language, vocabulary: Vocabulary) -> TokenAutomaton:
+    """The automaton of a pair; cached. Raises `InvalidLanguage` if no token sequence spells a member."""
+    return TokenAutomaton(language, vocabulary)

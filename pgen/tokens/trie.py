@@ -1,0 +1,78 @@
+"""The vocabulary as a byte trie in flat preorder arrays, the layout that mask kernels walk.
+
+Node i is entered by byte `byte[i]` at depth `depth[i]`; its subtree is `i .. end[i]`,
+so a dead branch is skipped by one assignment. `first[i] .. first[i + 1]` are the ids of
+the tokens that end at node i (several where byte strings repeat). Empty and special
+tokens and EOS are left out. Built in one pass over the sorted tokens.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pgen.tokens.vocabulary import Vocabulary
+
+
+class Trie(NamedTuple):
+    """Preorder arrays over nodes; node 0 is the root, `(n,)` each, `first` `(n + 1,)`."""
+
+    byte: NDArray[np.uint8]
+    depth: NDArray[np.int32]
+    end: NDArray[np.int32]
+    first: NDArray[np.int32]
+    tokens: NDArray[np.int32]
+
+    @property
+    def max_depth(self) -> int:
+        """Bytes of the longest token."""
+        return int(self.depth.max())
+
+
+@lru_cache(maxsize=16)
+def trie_of(vocabulary: Vocabulary) -> Trie:
+    """The trie of a vocabulary; cached, since every language needs it."""
+    ids = np.array(sorted(vocabulary.text_ids, key=lambda i: vocabulary.tokens[i]), np.int32)
+    data = [vocabulary.tokens[i] for i in ids]
+    lengths = np.array([len(token) for token in data], np.int64)
+    joined = np.frombuffer(b"".join(data) + b"\0", np.uint8)
+    return Trie(*_build(joined, np.concatenate([[0], np.cumsum(lengths)]), ids))
+
+
+@njit(cache=True)
+def _build(
+    data: NDArray[np.uint8], start: NDArray[np.int64], ids: NDArray[np.int32]
+) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Sorted tokens `data[start[k]:start[k + 1]]` to preorder arrays."""
+    most = start[-1] + 1
+    byte, depth = np.zeros(most, np.uint8), np.zeros(most, np.int32)
+    end, first = np.zeros(most, np.int32), np.zeros(most + 1, np.int32)
+    path = np.zeros(most + 1, np.int32)
+    count, level = 1, 0
+    for k in range(ids.shape[0]):
+        length = start[k + 1] - start[k]
+        shared = 0
+        if k > 0:
+            previous = start[k] - start[k - 1]
+            while shared < min(length, previous) and data[start[k] + shared] == data[start[k - 1] + shared]:
+                shared += 1
+        while level > shared:
+            end[path[level]] = count
+            level -= 1
+        while level < length:
+            byte[count], depth[count] = data[start[k] + level], level + 1
+            level += 1
+            path[level] = count
+            count += 1
+        # Tokens in sorted order end at nodes in preorder, so counting is enough for CSR.
+        first[path[level] + 1] += 1
+    for open_level in range(level + 1):
+        end[path[open_level]] = count
+    for node in range(count):
+        first[node + 1] += first[node]
+    return byte[:count].copy(), depth[:count].copy(), end[:count].copy(), first[: count + 1].copy(), ids
