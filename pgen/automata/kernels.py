@@ -113,7 +113,7 @@ def equal(table: Table, known: int, count: int) -> bool:
     first = table.start[known]
     if table.start[known + 1] - first != count:
         return False
-    for i in range(count):
+    for i in range(count):  # noqa: SIM110 (numba compiles loops, not generators)
         if table.arena[first + i] != table.found[i]:
             return False
     return True

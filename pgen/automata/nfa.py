@@ -29,7 +29,7 @@ Edges = NDArray[np.int32]
 
 
 class Fragment(NamedTuple):
-    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last byte, target; `jumps (J, 2)`: epsilon."""
+    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last, target; `jumps (J, 2)`: epsilon."""
 
     n_states: int
     edges: Edges
@@ -48,9 +48,29 @@ NOTHING = Fragment(2, _edges([]), _jumps([]))
 EMPTY_STRING = Fragment(2, _edges([]), _jumps([(0, 1)]))
 
 
-@lru_cache(maxsize=4096)
 def fragment(node: ir.Node) -> Fragment:
     """The automaton of a node; shared nodes are built once."""
+    # Parts first, so that deep nodes need no deep recursion.
+    for part in _parts_first(node):
+        _fragment(part)
+    return _fragment(node)
+
+
+def _parts_first(root: ir.Node) -> list[ir.Node]:
+    """Every distinct node below `root`, each after its parts."""
+    done: dict[ir.Node, None] = {}
+    waiting = [root]
+    while waiting:
+        missing = [part for part in ir.children(waiting[-1]) if part not in done]
+        if missing:
+            waiting += missing
+        else:
+            done[waiting.pop()] = None
+    return list(done)
+
+
+@lru_cache(maxsize=4096)
+def _fragment(node: ir.Node) -> Fragment:
     match node:
         case ir.Chars(ranges):
             return _char_fragment(ranges)
@@ -63,11 +83,11 @@ def fragment(node: ir.Node) -> Fragment:
         case ir.Substrings(text):
             return _substrings(text)
         case ir.Concat(parts):
-            return _sequence([fragment(part) for part in parts])
+            return _sequence([_fragment(part) for part in parts])
         case ir.Union(parts):
-            return _alternatives([fragment(part) for part in parts])
+            return _alternatives([_fragment(part) for part in parts])
         case ir.Repeat(item, low, high):
-            return _repeated(fragment(item), low, high)
+            return _repeated(_fragment(item), low, high)
     from pgen.automata.algebra import boolean_fragment
 
     return boolean_fragment(node)

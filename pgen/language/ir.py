@@ -22,7 +22,7 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 class Node:
-    """A set of byte strings. Equality is structural; the hash is computed once."""
+    """A set of byte strings. Equality is structural, without recursion; the hash is computed once."""
 
     __slots__ = ("_hash",)
 
@@ -36,89 +36,93 @@ class Node:
             object.__setattr__(self, "_hash", hash((type(self).__name__, values)))
             return self._hash
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        seen, waiting = set[tuple[int, int]](), [(self, other)]
+        while waiting:
+            left, right = waiting.pop()
+            if left is right or (id(left), id(right)) in seen:
+                continue
+            if type(left) is not type(right) or hash(left) != hash(right) or _facts(left) != _facts(right):
+                return False
+            seen.add((id(left), id(right)))
+            waiting += zip(children(left), children(right), strict=True)
+        return True
+
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Chars(Node):
     """One code point out of `ranges`. `Chars(())` is the empty language."""
 
-    __hash__ = Node.__hash__
     ranges: Ranges
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Literal(Node):
     """Exactly these bytes; `Literal(b"")` is the empty string."""
 
-    __hash__ = Node.__hash__
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Words(Node):
     """A finite set of byte strings, sorted and distinct, at least two."""
 
-    __hash__ = Node.__hash__
     words: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Substrings(Node):
     """Every substring of `text` (cut at code points), the empty one included."""
 
-    __hash__ = Node.__hash__
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Concat(Node):
     """The parts in order; at least two."""
 
-    __hash__ = Node.__hash__
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Union(Node):
     """A member of any part; at least two."""
 
-    __hash__ = Node.__hash__
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Repeat(Node):
     """`item` between `low` and `high` times (`None`: without end)."""
 
-    __hash__ = Node.__hash__
     item: Node
     low: int
     high: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Intersect(Node):
     """A member of every part; at least two."""
 
-    __hash__ = Node.__hash__
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Complement(Node):
     """The valid UTF-8 strings that are not in `item`."""
 
-    __hash__ = Node.__hash__
     item: Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AnyByte(Node):
     """Any one byte, valid UTF-8 or not: for byte budgets, and for what follows a stop string inside one token."""
 
-    __hash__ = Node.__hash__
 
 
 EMPTY: Node = Chars(())
@@ -267,6 +271,13 @@ def complement(item: Node) -> Node:
     if item == EMPTY:
         return ANY_TEXT
     return EMPTY if item == ANY_TEXT else Complement(item)
+
+
+def _facts(node: Node) -> tuple[object, ...]:
+    """What a node says besides its parts, and how many those are."""
+    parts = children(node)
+    own = (getattr(node, f.name) for f in fields(node)) if not parts else ()  # type: ignore[arg-type]
+    return (len(parts), node.low, node.high) if isinstance(node, Repeat) else (len(parts), *own)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from pgen.errors import ZeroEvidence
 from pgen.inference.context import Context
 from pgen.inference.infer import Method, infer, run
 from pgen.inference.posterior import Posterior
-from pgen.errors import ZeroEvidence
 from pgen.language.base import Language
 from pgen.sampling.token_step import unpack
 from pgen.testing import derivatives

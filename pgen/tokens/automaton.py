@@ -23,7 +23,7 @@ from pgen.language.base import Language
 from pgen.tokens import walk_kernels
 from pgen.tokens.budget import TokenDistances
 from pgen.tokens.spellable import live_states
-from pgen.tokens.trie import Trie, trie_of
+from pgen.tokens.trie import trie_of
 from pgen.tokens.vocabulary import Vocabulary
 
 Mask = NDArray[np.uint32]

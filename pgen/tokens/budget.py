@@ -37,7 +37,7 @@ class TokenDistances:
     def certain_mask(
         self, state: int, left: int, path: NDArray[np.int32], mask: NDArray[np.uint32]
     ) -> list[tuple[int, int]]:
-        """Allow in `mask` what is certain with `left` tokens after it; returns the doubtful (trie node, state) pairs."""
+        """Allow in `mask` what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
         doubtful = np.zeros(2 * len(self._trie.byte) + 1, np.int32)
         dfa = self._dfa
         with dfa.lock:
@@ -75,7 +75,7 @@ class TokenDistances:
             if state in closed:
                 continue
             closed.add(state)
-            if self._dfa.is_accepting(state) or state in self._exact and total == best[state] + self._exact[state]:
+            if self._dfa.is_accepting(state) or (state in self._exact and total == best[state] + self._exact[state]):
                 self._settle(state, origin, parent)
                 return
             if len(closed) > MAX_WALKS:

@@ -16,8 +16,28 @@ DAYS = (" Monday", " Tuesday", " Wednesday", " Thursday", " Friday", " Saturday"
 NUMBERS = tuple(f" {n}" for n in ["1", "12", "123", "2", "20", "3", "4", "40", "7", "75", "9", "99"])
 FRUITS = tuple(
     f" {f}s"
-    for f in "apple pear plum fig grape lemon lime mango melon peach cherry orange banana papaya kiwi date "
-    "olive quince guava apricot".split()
+    for f in [
+        "apple",
+        "pear",
+        "plum",
+        "fig",
+        "grape",
+        "lemon",
+        "lime",
+        "mango",
+        "melon",
+        "peach",
+        "cherry",
+        "orange",
+        "banana",
+        "papaya",
+        "kiwi",
+        "date",
+        "olive",
+        "quince",
+        "guava",
+        "apricot",
+    ]
 )
 ANSWERS = ("Yes", "No", "yes", "no", "Maybe", "Yes, it is")
 QUESTIONS = [

@@ -321,7 +321,10 @@ def _named(schema: Schema, among: frozenset[str] | None = None) -> str:
 
 
 def _impossible_object(schema: Schema, properties: dict[str, Shape]) -> str:
-    forbidden = [name for name in schema.get("required", ()) if properties.get(name, NOTHING) == NOTHING]
-    if forbidden:
-        return f"property {forbidden[0]!r} is required and no value is allowed for it"
-    return f"more properties are required than maxProperties {schema.get('maxProperties')} allows"
+    most = schema.get("maxProperties")
+    if most is not None and len(schema.get("required", ())) > most:
+        return f"more properties are required than maxProperties {most} allows"
+    for name in schema["required"]:
+        if properties.get(name, NOTHING) == NOTHING:
+            return f"property {name!r} is required and no value is allowed for it"
+    return "propertyNames forbids a required property"
