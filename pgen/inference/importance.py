@@ -1,6 +1,6 @@
 """Importance sampling: N independent weighted runs. Label: consistent; the evidence estimate is unbiased.
 
-Each run draws its texts from the prefix tree's frontier and then from the masked
+Each run draws its texts from the prefix tree (stratified over the runs) and then from the masked
 model (`particles`), and is weighted by what that left out. `lookahead` is how many
 distinct prefixes each text's tree may evaluate before the particles start, shared by
 all of them; 0 gives the plain masked proposal.

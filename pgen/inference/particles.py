@@ -14,8 +14,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pgen.errors import PgenError
 from pgen.inference.context import Context
+from pgen.inference.prefix_tree import Stratum
 from pgen.inference.scoring import observe_all
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
@@ -104,8 +107,8 @@ class Population(NamedTuple):
         """Open drafts where there are none, then draw one token for each open one."""
         fresh = [i for i in active if moved[i].draft is None]
         self._explore([moved[i] for i in fresh])
-        for i in fresh:
-            moved[i] = self._begin(moved[i], rng.at(i))
+        for indices in _grouped(fresh, lambda i: id(self.context.tree(_text(moved[i])))):
+            self._begin_all(indices, moved, rng)
         for indices in _grouped((i for i in active if i not in set(fresh)), lambda i: _call_shape(moved[i])):
             self._step(indices, moved, rng)
 
@@ -116,10 +119,20 @@ class Population(NamedTuple):
             share = self.lookahead // len(trees)
             tree.expand(max(0, share - tree.n_evaluations))
 
-    def _begin(self, particle: Particle, rng: Rng) -> Particle:
+    def _begin_all(self, indices: Sequence[int], moved: list[Particle], rng: Rng) -> None:
+        """Stratified starts: the particles of one tree share its mass out in equal parts, rotated at random.
+
+        The rotation makes every particle's own law the tree's, so that weights stay proper.
+        """
+        streams, count = [rng.at(i) for i in indices], len(indices)
+        rotation = int(streams[0].uniform(lambda: np.arange(1, count + 1) / count) * count) if count > 1 else 0
+        for rank, (i, stream) in enumerate(zip(indices, streams, strict=True)):
+            moved[i] = self._begin(moved[i], stream, Stratum((rank + rotation) % count, count))
+
+    def _begin(self, particle: Particle, rng: Rng, stratum: Stratum) -> Particle:
         distribution = _text(particle)
         log_norm = self.context.log_normalizer(distribution)
-        start = self.context.tree(distribution).draw(rng)
+        start = self.context.tree(distribution).draw(rng, stratum)
         process = self.context.process(distribution)
         draft = Draft(process, start.state, start.log_weight, log_norm)
         if start.text is None:

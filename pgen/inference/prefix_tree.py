@@ -55,6 +55,16 @@ class Start(NamedTuple):
     log_weight: float
 
 
+class Stratum(NamedTuple):
+    """The part `index` of `count` equal parts of a distribution."""
+
+    index: int
+    count: int
+
+
+WHOLE = Stratum(0, 1)
+
+
 class NotCertified(LimitExceeded):
     """Expansion stopped before the bounds were as tight as asked; `explored` is Z / (Z + F)."""
 
@@ -176,8 +186,8 @@ class PrefixTree:
                 "or a sampling method (pgen.Importance, pgen.SMC)",
             )
 
-    def draw(self, rng: Rng) -> Start:
-        """A finished text or an unexpanded child, proportional to its mass in the tree."""
+    def draw(self, rng: Rng, stratum: Stratum) -> Start:
+        """A finished text or an unexpanded child from one part of the tree's mass, proportional to its mass there."""
         if self._root is not None:
             return Start(None, self._root.state, self._root.log_mass)
         leaves = self.leaves
@@ -185,7 +195,7 @@ class PrefixTree:
         total = log_sum_exp(log_masses)
         if total == -math.inf:
             return Start(None, self.process.start, -math.inf)
-        chosen = _draw(rng, np.exp(log_masses - total))
+        chosen = _draw(rng, np.exp(log_masses - total), stratum)
         if chosen < len(leaves):
             return Start(leaves[chosen].text, self.process.start, total)
         node = self._nodes[chosen - len(leaves)]
@@ -256,7 +266,8 @@ class PrefixTree:
             self._leaves[text] = Leaf(text, log_mass)
 
 
-def _draw(rng: Rng, masses: NDArray[np.float64]) -> int:
+def _draw(rng: Rng, masses: NDArray[np.float64], stratum: Stratum = WHOLE) -> int:
     running = np.cumsum(masses)
     running /= running[-1]
-    return int(np.searchsorted(running, rng.uniform(lambda: running), side="right"))
+    within = np.clip(running * stratum.count - stratum.index, 0.0, 1.0)
+    return int(np.searchsorted(within, rng.uniform(lambda: within), side="right"))

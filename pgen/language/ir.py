@@ -124,7 +124,6 @@ class AnyByte(Node):
     """Any one byte, valid UTF-8 or not: for byte budgets, and for what follows a stop string inside one token."""
 
 
-
 EMPTY: Node = Chars(())
 EPSILON: Node = Literal(b"")
 ANY_CHAR: Node = Chars(((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE_POINT)))

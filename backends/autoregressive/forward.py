@@ -1,0 +1,183 @@
+"""Logits after any prefixes: cached rows where the architecture allows it, plain forward passes otherwise.
+
+`CachedForward` groups prefixes by how many tokens are missing, computes a long part
+that several of them share only once, and runs each group as one padded batch.
+`PlainForward` recomputes everything; it serves models with sliding windows or
+recurrent state. Results differ by float rounding only, whatever was asked before.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pgen.backends.autoregressive.row_cache import RowCache
+from pgen.backends.autoregressive.row_plan import Plan, Tokens
+
+SHARED_TOKENS = 8
+"""A part that several prefixes share is computed on its own if it is at least this long."""
+
+PASS_TOKENS = 4096
+"""The most tokens, padding included, of one forward pass over several prefixes."""
+
+
+class Request(NamedTuple):
+    """A prefix, and after how many of its last tokens logits are wanted."""
+
+    tokens: Tokens
+    n_last: int = 1
+
+
+class PlainForward:
+    """Every request is a forward pass of its own length; requests of equal length share one."""
+
+    def __init__(self, model: Any, device: torch.device) -> None:
+        self._model = model
+        self._device = device
+
+    @torch.inference_mode()
+    def __call__(self, requests: Sequence[Request]) -> list[torch.Tensor]:
+        """For each request `(n_last, V)` float32 logits."""
+        results: list[torch.Tensor | None] = [None] * len(requests)
+        for length in {len(request.tokens) for request in requests}:
+            same = [i for i, request in enumerate(requests) if len(request.tokens) == length]
+            n_last = max(requests[i].n_last for i in same)
+            ids = torch.tensor([requests[i].tokens for i in same], device=self._device)  # (B, L)
+            logits = self._model(ids, use_cache=False).logits[:, -n_last:].float()
+            for i, rows in zip(same, logits, strict=True):
+                results[i] = rows[n_last - requests[i].n_last :]
+        return [rows for rows in results if rows is not None]
+
+
+class CachedForward:
+    """Forward passes over the tokens that no cached row holds."""
+
+    def __init__(self, model: Any, device: torch.device, context_length: int, max_bytes: int) -> None:
+        self._model = model
+        self._device = device
+        self._last_position = context_length - 1
+        self._dtype = next(model.parameters()).dtype
+        self._cache = RowCache(model.config, self._dtype, device, max_bytes)
+        self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    @torch.inference_mode()
+    def __call__(self, requests: Sequence[Request]) -> list[torch.Tensor]:
+        """For each request, all with distinct tokens, `(n_last, V)` float32 logits."""
+        missing = self._missing(requests)
+        if len(requests) > 1 and max(missing) > SHARED_TOKENS:
+            for part in _shared_parts(requests, missing):
+                self._run([Request(part)])
+            missing = self._missing(requests)
+        results: dict[int, torch.Tensor] = {}
+        for group in self._groups(requests, missing):
+            rows = self._run([requests[i] for i in group])
+            results.update(zip(group, rows, strict=True))
+        return [results[i] for i in range(len(requests))]
+
+    def _missing(self, requests: Sequence[Request]) -> list[int]:
+        """How many tokens of each request have to be computed."""
+        longest = self._cache.table.longest
+        return [len(r.tokens) - longest(r.tokens, len(r.tokens) - r.n_last) for r in requests]
+
+    def _groups(self, requests: Sequence[Request], missing: list[int]) -> Iterator[list[int]]:
+        """Indices of requests with similar numbers of missing tokens: at most half of a group's batch is padding."""
+        group: list[int] = []
+        for i in sorted(range(len(requests)), key=lambda i: -missing[i]):
+            grown = [*group, i]
+            padded = missing[grown[0]] * len(grown)
+            fits = len(grown) <= self._cache.most_rows(max(len(requests[j].tokens) for j in grown))
+            if group and not (fits and padded <= min(PASS_TOKENS, 2 * sum(missing[j] for j in grown))):
+                yield group
+                grown = [i]
+            group = grown
+        yield group
+
+    def _run(self, requests: Sequence[Request]) -> list[torch.Tensor]:
+        """One batch: find rows, copy what they lack, and compute what is missing."""
+        prefixes = [request.tokens for request in requests]
+        cache, plan = self._cache, self._planned(requests)
+        cache.copy(plan, prefixes)
+        served = [requests[i] for i in plan.order]
+        missing = [len(r.tokens) - n for r, n in zip(served, plan.cached, strict=True)]
+        logits, columns = self._pass(plan, served, missing)
+        for at, request in enumerate(served):
+            cache.table.hold(plan.first + at, request.tokens)
+        results: dict[int, torch.Tensor] = {}
+        for at, (i, request) in enumerate(zip(plan.order, served, strict=True)):
+            end = int(np.searchsorted(columns, missing[at]))
+            results[i] = logits[at, end - request.n_last : end]
+        return [results[i] for i in range(len(requests))]
+
+    def _planned(self, requests: Sequence[Request]) -> Plan:
+        """Rows with room for the batch, padding included; making room may drop rows, so plan again until it fits."""
+        prefixes = [request.tokens for request in requests]
+        room = max(map(len, prefixes))
+        while True:
+            self._cache.reserve(len(prefixes), room)
+            plan = self._cache.table.plan(prefixes, [len(r.tokens) - r.n_last for r in requests])
+            width = max(len(prefixes[i]) - n for i, n in zip(plan.order, plan.cached, strict=True))
+            room = max(plan.cached) + width
+            if room <= self._cache.table.capacity:
+                return plan
+
+    def _pass(
+        self, plan: Plan, served: Sequence[Request], missing: list[int]
+    ) -> tuple[torch.Tensor, NDArray[np.int64]]:
+        """Logits `(B, columns, V)` of a batch padded on the right, and which query positions the columns are."""
+        cached, width = np.array(plan.cached, np.int64), max(missing)
+        ids = np.zeros((len(served), width), np.int64)  # (B, Q)
+        for at, request in enumerate(served):
+            ids[at, : missing[at]] = request.tokens[cached[at] :]
+        positions = cached[:, None] + np.arange(width)  # (B, Q)
+        used = int(positions.max()) + 1
+        place = torch.from_numpy(positions).to(self._device)
+        self._cache.aim(plan.first, place, used, int(cached[0]) if (cached == cached[0]).all() else None)
+        columns = np.unique(np.concatenate([np.arange(m - r.n_last, m) for m, r in zip(missing, served, strict=True)]))
+        keep = {"logits_to_keep": torch.from_numpy(columns).to(self._device)} if self._keeps_logits else {}
+        output = self._model(
+            torch.from_numpy(ids).to(self._device),
+            attention_mask=self._visible(place, used),
+            # Padding may lie beyond the last position that the model knows; nothing looks at it.
+            position_ids=place.clamp(max=self._last_position),
+            past_key_values=self._cache.states,
+            use_cache=True,
+            **keep,
+        )
+        return (output.logits if self._keeps_logits else output.logits[:, columns]).float(), columns
+
+    def _visible(self, positions: torch.Tensor, used: int) -> torch.Tensor:
+        """`(B, 1, Q, used)` 0 where a query may look (at or before its own position), else the lowest number."""
+        hidden = torch.arange(used, device=self._device) > positions[:, None, :, None]
+        return torch.zeros_like(hidden, dtype=self._dtype).masked_fill_(hidden, torch.finfo(self._dtype).min)
+
+
+def _shared_parts(requests: Sequence[Request], missing: list[int]) -> Iterator[Tokens]:
+    """Beginnings that several requests share and of which at least `SHARED_TOKENS` tokens are missing."""
+    run: list[Request] = []
+    cached = 0
+    for request, absent in sorted(zip(requests, missing, strict=True)):
+        if run and _common(run[0].tokens, request.tokens) - cached >= SHARED_TOKENS:
+            run.append(request)
+            continue
+        yield from _beginning(run)
+        run, cached = [request], len(request.tokens) - absent
+    yield from _beginning(run)
+
+
+def _beginning(run: list[Request]) -> Iterator[Tokens]:
+    """What all requests of a run share, short of what any of them needs logits after."""
+    if len(run) > 1:
+        common = min(_common(run[0].tokens, request.tokens) for request in run[1:])
+        common = min([common, *(len(request.tokens) - request.n_last for request in run)])
+        if common >= SHARED_TOKENS:
+            yield run[0].tokens[:common]
+
+
+def _common(left: Tokens, right: Tokens) -> int:
+    most = min(len(left), len(right))
+    return next((i for i in range(most) if left[i] != right[i]), most)

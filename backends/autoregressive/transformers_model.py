@@ -1,0 +1,144 @@
+"""Any causal language model of `transformers` as a backend.
+
+The model's own tokenizer gives the vocabulary; its end-of-text tokens are the
+tokenizer's and those of its generation settings. Whether the row cache
+serves the architecture is tried once on a few tokens when the model is loaded;
+otherwise every call recomputes its prefixes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pgen.backends.autoregressive.forward import CachedForward, PlainForward, Request
+from pgen.backends.base import Message, Tokens
+from pgen.backends.text_model import TextModel
+from pgen.errors import InvalidArgument, ModelError
+from pgen.tokens import Vocabulary
+
+CACHE_BYTES = 2 * 2**30
+"""Memory for keys and values."""
+
+
+class TransformersModel(TextModel):
+    """A left-to-right model: `model` and `tokenizer` are the `transformers` objects.
+
+    float32 logits; `cache_bytes` bounds the memory of the key-value cache. Calls from
+    several threads are served one after the other.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, name: str, cache_bytes: int = CACHE_BYTES) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.name = name
+        self.device = next(model.parameters()).device
+        self.vocabulary = Vocabulary.from_tokenizer(tokenizer, eos=_eos(model, tokenizer, name))
+        self.context_length = _context_length(model, tokenizer)
+        n_rows = model.get_output_embeddings().weight.shape[0]
+        if len(self.vocabulary) > n_rows:
+            raise ModelError(f"{name}: the tokenizer has {len(self.vocabulary)} tokens, the model knows {n_rows}")
+        self._lock = threading.Lock()
+        self._forward = _forward(self.model, self.device, self.context_length, cache_bytes)
+
+    def encode(self, prompt: str) -> Tokens:
+        tokens = tuple(self.tokenizer(prompt)["input_ids"])
+        if tokens:
+            return tokens
+        start = self.tokenizer.bos_token_id if self.tokenizer.bos_token_id is not None else self.tokenizer.eos_token_id
+        if start is None:
+            raise InvalidArgument(
+                f"{self.name} has no token to begin an empty prompt with", hint="give a prompt of at least one token"
+            )
+        return (start,)
+
+    def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        if not getattr(self.tokenizer, "chat_template", None):
+            raise ModelError(f"{self.name} has no chat template", hint="use .text(prompt)")
+        try:
+            encoded = self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages], add_generation_prompt=True, return_dict=True
+            )
+        except Exception as error:
+            raise ModelError(f"{self.name}: its chat template fails on these messages: {error}") from error
+        return tuple(encoded["input_ids"])
+
+    def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
+        index: dict[Tokens, int] = {}
+        rows = [index.setdefault(tuple(prefix), len(index)) for prefix in prefixes]
+        logits = self._evaluate([Request(prefix) for prefix in index])
+        return self._checked(torch.cat(logits), list(index))[rows]  # (B, V)
+
+    def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float32]:
+        path = (*prefix, *continuation)
+        (logits,) = self._evaluate([Request(path, len(continuation) + 1)])
+        return self._checked(logits, [path[: len(prefix) + n] for n in range(len(continuation) + 1)])  # (n + 1, V)
+
+    def _evaluate(self, requests: list[Request]) -> list[torch.Tensor]:
+        for tokens, n_last in requests:
+            if len(tokens) < n_last:
+                raise ModelError(f"{self.name}: an empty prefix", hint="a prefix has at least one token; see encode")
+            if len(tokens) > self.context_length:
+                raise ModelError(
+                    f"{self.name}: {len(tokens)} tokens, but the context holds {self.context_length}",
+                    hint="shorten the prompt or lower max_tokens",
+                )
+        with self._lock:
+            return self._forward(requests)
+
+    def _checked(self, logits: torch.Tensor, prefixes: list[Tokens]) -> NDArray[np.float32]:
+        """The logits of the vocabulary, without NaN and +inf."""
+        logits = logits[:, : len(self.vocabulary)]
+        wrong = torch.isnan(logits) | torch.isposinf(logits)
+        if wrong.any():
+            tokens = prefixes[int(wrong.any(dim=1).nonzero()[0])]
+            text = self.vocabulary.decode(tokens).decode(errors="replace")
+            raise ModelError(
+                f"{self.name}: logits are NaN or +inf after …{text[-60:]!r}",
+                hint="check the weights; half precision overflows in some models, load them in float32",
+            )
+        array: NDArray[np.float32] = logits.cpu().numpy()
+        return array
+
+
+def _forward(model: Any, device: torch.device, context_length: int, cache_bytes: int) -> CachedForward | PlainForward:
+    plain = PlainForward(model, device)
+    if _is_windowed(model.config, context_length):
+        return plain
+    probe = [Request((1, 2, 3)), Request((1, 2, 3, 4, 5)), Request((1, 4))]
+    probe = [Request(tuple(t % model.config.vocab_size for t in r.tokens)) for r in probe]
+    try:
+        cached = CachedForward(model, device, context_length, cache_bytes)
+        found = [cached(probe[i : i + 2]) for i in (0, 1)]
+    except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return plain
+    expected = plain(probe)
+    pairs = zip([*found[0], found[1][1]], expected, strict=True)
+    return cached if all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in pairs) else plain
+
+
+def _is_windowed(config: Any, context_length: int) -> bool:
+    """Whether some layer does not attend to everything before it, which row masks would not reproduce."""
+    kinds = set(getattr(config, "layer_types", None) or ())
+    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
+    return bool(kinds - {"full_attention"}) or (not kinds and window is not None and window < context_length)
+
+
+def _context_length(model: Any, tokenizer: Any) -> int:
+    length = getattr(model.config, "max_position_embeddings", None)
+    return int(length) if length else int(min(tokenizer.model_max_length, 2**20))
+
+
+def _eos(model: Any, tokenizer: Any, name: str) -> set[int]:
+    """The tokenizer's end of text, and those that the model's generation settings name."""
+    settings = getattr(model, "generation_config", None)
+    also = getattr(settings, "eos_token_id", None)
+    found = {tokenizer.eos_token_id, *(also if isinstance(also, list) else [also])} - {None}
+    if not found:
+        raise ModelError(f"{name}: neither the tokenizer nor the generation settings name an end-of-text token")
+    return found

@@ -1,1 +1,0 @@
-"""Kernels over packed token masks."""
