@@ -31,11 +31,11 @@ def load(name_or_path: str | os.PathLike[str], device: str | None = None) -> Tra
     from pgen.backends.autoregressive.from_files import from_directory
 
     name = os.fspath(name_or_path)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if name in PACKAGED:
         packaged = PACKAGED[name]
         return from_directory(converted(packaged.parts(), name, packaged.sha256), device, name=name)
-    if path.is_dir():
+    if name and path.is_dir():
         return from_directory(path, device, name=path.resolve().name)
     if path.is_file() and path.suffix == ".gguf":
         return from_directory(converted([path], path.stem), device, name=path.stem)

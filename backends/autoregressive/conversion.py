@@ -73,7 +73,7 @@ def is_whole(entry: Path) -> bool:
     try:
         files = json.loads((entry / MANIFEST).read_text())["files"]
         return bool(files) and all(_agrees(entry / name, said) for name, said in files.items())
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

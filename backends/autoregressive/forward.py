@@ -99,9 +99,11 @@ class CachedForward:
 
     def _run(self, requests: Sequence[Request]) -> list[torch.Tensor]:
         """One batch: find rows, copy what they lack, and compute what is missing."""
-        prefixes = [request.tokens for request in requests]
         cache, plan = self._cache, self._planned(requests)
-        cache.copy(plan, prefixes)
+        if plan is None:
+            half = len(requests) // 2
+            return [*self._run(requests[:half]), *self._run(requests[half:])]
+        cache.copy(plan, [request.tokens for request in requests])
         served = [requests[i] for i in plan.order]
         missing = [len(r.tokens) - n for r, n in zip(served, plan.cached, strict=True)]
         logits, columns = self._pass(plan, served, missing)
@@ -113,8 +115,11 @@ class CachedForward:
             results[i] = logits[at, end - request.n_last : end]
         return [results[i] for i in range(len(requests))]
 
-    def _planned(self, requests: Sequence[Request]) -> Plan:
-        """Rows with room for the batch, padding included; making room may drop rows, so plan again until it fits."""
+    def _planned(self, requests: Sequence[Request]) -> Plan | None:
+        """Rows with room for the batch, padding included; `None` if so many rows of that length are too much memory.
+
+        Making room may drop rows, which leaves more to compute, so plan again until it fits.
+        """
         prefixes = [request.tokens for request in requests]
         room = max(map(len, prefixes))
         while True:
@@ -124,6 +129,8 @@ class CachedForward:
             room = max(plan.cached) + width
             if room <= self._cache.table.capacity:
                 return plan
+            if len(prefixes) > max(self._cache.most_rows(room), 1):
+                return None
 
     def _pass(
         self, plan: Plan, served: Sequence[Request], missing: list[int]

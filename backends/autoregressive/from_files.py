@@ -28,10 +28,10 @@ def _check_kind(path: Path) -> None:
     if not settings.is_file():
         raise ModelNotFound(f"{path} holds no config.json", hint="pass a directory that save_pretrained has written")
     try:
-        kinds = json.loads(settings.read_text())["architectures"]
+        kinds = list(json.loads(settings.read_text())["architectures"])
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{settings} is damaged or names no architecture: {error!r}") from None
-    if not any(str(kind).endswith(("ForCausalLM", "LMHeadModel")) for kind in kinds or ()):
+    if not any(str(kind).endswith(("ForCausalLM", "LMHeadModel")) for kind in kinds):
         raise ModelError(
             f"{settings}: {kinds} is no causal language model", hint="pgen.load reads ...ForCausalLM models"
         )
@@ -46,7 +46,10 @@ def _read(path: Path) -> tuple[Any, Any]:
             path, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     except Exception as error:
-        raise ModelError(f"the model in {path} cannot be loaded: {error}", hint="its files may be damaged") from error
+        raise ModelError(
+            f"the model in {path} cannot be loaded: {error}",
+            hint="its files may be damaged, or a package that they need is missing",
+        ) from error
     lacking = [*report["missing_keys"], *report["mismatched_keys"]]
     if lacking:
         raise ModelError(f"the weights in {path} lack {len(lacking)} tensors, among them {lacking[0]}")
@@ -58,7 +61,7 @@ def _device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise InvalidArgument(f"device={name!r} cannot be used: {error}") from None
     return device

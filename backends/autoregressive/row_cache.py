@@ -89,6 +89,8 @@ class RowCache:
     def reserve(self, n_rows: int, length: int) -> None:
         """Make room for a batch of `n_rows` prefixes of up to `length` tokens; what is cached is kept if it fits."""
         capacity = max(_rounded(length), self.table.capacity)
+        if n_rows > self.most_rows(capacity):
+            capacity = _rounded(length)
         wanted = max(n_rows + 8, 32, self.table.n_rows)
         rows = max(min(wanted, self.most_rows(capacity)), n_rows)
         if (rows, capacity) == (self.table.n_rows, self.table.capacity):
@@ -104,13 +106,14 @@ class RowCache:
         heads, dim = self._shape
         new = torch.zeros((rows, heads, capacity, dim), dtype=self._dtype, device=self._device)
         if old is not None and len(kept):
-            new[: len(kept), :, : old.shape[2]] = old[torch.from_numpy(kept).to(self._device)]
+            width = min(capacity, old.shape[2])
+            new[: len(kept), :, :width] = old[torch.from_numpy(kept).to(self._device), :, :width]
         return new
 
     def copy(self, plan: Plan, prefixes: list[Tokens]) -> None:
         """Carry out the copies of a plan, and drop from the table what they overwrite."""
         table = self.table
-        for at, i in enumerate(plan.order):
+        for at in range(len(plan.order)):
             row = plan.first + at
             table.length[row] = min(int(table.length[row]), plan.cached[at]) if _stays(plan, row) else 0
         if plan.copies:

@@ -92,7 +92,7 @@ class RowTable:
             common = self.shared(prefix, most[i])
             longest = int(common.max())
             candidates = np.flatnonzero(common == longest)
-            # A row stays with a prefix only if nothing else in it is lost: it ends there, or one recomputed token later.
+            # A row stays with a prefix only if nothing else in it is lost.
             whole = [int(r) for r in candidates if longest and self._is_whole(int(r), prefix, longest)]
             row = next((r for r in whole if r not in resident), int(candidates[0]))
             if row in whole and row not in resident:

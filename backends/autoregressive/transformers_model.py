@@ -69,6 +69,8 @@ class TransformersModel(TextModel):
         return tuple(encoded["input_ids"])
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
+        if not prefixes:
+            return np.zeros((0, len(self.vocabulary)), np.float32)
         index: dict[Tokens, int] = {}
         rows = [index.setdefault(tuple(prefix), len(index)) for prefix in prefixes]
         logits = self._evaluate([Request(prefix) for prefix in index])
@@ -83,6 +85,8 @@ class TransformersModel(TextModel):
         for tokens, n_last in requests:
             if len(tokens) < n_last:
                 raise ModelError(f"{self.name}: an empty prefix", hint="a prefix has at least one token; see encode")
+            if not 0 <= min(tokens) <= max(tokens) < len(self.vocabulary):
+                raise ModelError(f"{self.name}: the tokens {min(tokens)} … {max(tokens)} are not all in the vocabulary")
             if len(tokens) > self.context_length:
                 raise ModelError(
                     f"{self.name}: {len(tokens)} tokens, but the context holds {self.context_length}",

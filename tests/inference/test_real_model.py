@@ -120,7 +120,7 @@ def test_particles_of_different_prompts_share_model_calls(lm):
 
     posterior = pgen.infer(two_prompts, method=pgen.Importance(8, lookahead=0), seed=1)
     assert len(posterior.values) == 8
-    assert len({prompt for prompt in posterior.marginal("subject")}) == 2
+    assert len(set(posterior.marginal("subject"))) == 2
     assert len(calls) == 6, "one model call a token for all particles"
 
 
