@@ -112,7 +112,7 @@ def extract(
 
     `schema` is a pydantic model, dataclass, `TypedDict`, annotation, JSON Schema (dict
     or text) or a `JSONSchema`. `examples` are shown to the model before the text. The
-    default method is `SMC` with 8 particles. `max_tokens` bounds the record (default
+    default method is `SMC` with 8 particles that are compared token by token. `max_tokens` bounds the record (default
     256); every record is complete, for the mask leads to an end in time. `temperature`
     below 1 sharpens the model itself.
 
@@ -131,10 +131,9 @@ def extract(
     )
 
     def record() -> str:
-        drawn = sample("record", distribution)
-        return json.dumps(json.loads(drawn), ensure_ascii=False)
+        return _canonical(sample("record", distribution))
 
-    return Extraction(language, infer(record, method=method or SMC(PARTICLES), seed=seed))
+    return Extraction(language, infer(record, method=method or SMC(PARTICLES, resample="tokens"), seed=seed))
 
 
 def record_distribution(
@@ -161,6 +160,12 @@ def record_distribution(
     length = min(MAX_TOKENS, room) if max_tokens is None else max_tokens
     answer = text_distribution(lm, prompt, end="match", max_tokens=length, temperature=temperature, chat=True)
     return answer.given(schema)
+
+
+def _canonical(text: str) -> str:
+    """One text for all spellings of a JSON value; 1.0 and 1 are one number."""
+    value = json.loads(text, parse_float=lambda digits: int(n) if (n := float(digits)).is_integer() else n)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _task(schema: JSONSchema) -> str:

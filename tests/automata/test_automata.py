@@ -207,6 +207,16 @@ def test_an_endless_repeat_of_the_empty_text_has_a_longest_member():
     assert acceptor.longest_bytes(ir.repeat(only_empty, 0, None)) == 0
 
 
+def test_complements_under_a_byte_limit_hold_valid_text_only():
+    limited = ir.intersect(ir.complement(ir.literal("a")), ir.repeat(ir.ANY_BYTE, 0, 2))
+    for data in (b"", b"b", b"aa", "é".encode()):
+        assert acceptor.accepts(limited, data)
+    for data in (b"a", "€".encode(), *WILD_BYTES):
+        assert not acceptor.accepts(limited, data)
+    assert not acceptor.completable(limited, b"\x80")
+    assert not acceptor.completable(limited, b"\xe2")
+
+
 # UTF-8
 
 

@@ -21,6 +21,7 @@ RANKS = {
     "pgen.backends": 7,
     "pgen": 8,
     "pgen.extraction": 9,
+    "pgen.records": 9,
     "pgen.testing": 9,
     "pgen.cli": 10,
 }
