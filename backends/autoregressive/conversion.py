@@ -80,7 +80,7 @@ def is_whole(entry: Path) -> bool:
 def _agrees(path: Path, said: dict[str, Any]) -> bool:
     if path.stat().st_size != said["bytes"]:
         return False
-    return said["bytes"] > _SMALL or _sha256(path) == said["sha256"]
+    return bool(said["bytes"] > _SMALL or _sha256(path) == said["sha256"])
 
 
 def _identity(parts: Sequence[Path]) -> str:

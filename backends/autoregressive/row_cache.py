@@ -84,7 +84,7 @@ class RowCache:
 
     def most_rows(self, length: int) -> int:
         """How many rows of `length` tokens fit into `max_bytes`; at least one."""
-        return max(self._max_bytes // (self._token_bytes * _rounded(length)), 1)
+        return max(self._max_bytes // int(self._token_bytes * _rounded(length)), 1)
 
     def reserve(self, n_rows: int, length: int) -> None:
         """Make room for a batch of `n_rows` prefixes of up to `length` tokens; what is cached is kept if it fits."""

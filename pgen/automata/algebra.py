@@ -3,7 +3,7 @@
 The parts of an intersection (with signs, for complements) are determinised and run
 side by side; only reachable combinations are built, and only those from which
 acceptance can be reached are kept. Complement is relative to valid UTF-8, so a
-product without a positive part gets the UTF-8 automaton as one. Worst case the
+product without a positive part of valid texts gets the UTF-8 automaton as one. Worst case the
 product of the parts' sizes; past `MAX_STATES` combinations it raises `LimitExceeded`.
 """
 
@@ -38,8 +38,11 @@ def boolean_fragment(node: ir.Node) -> Fragment:
     """The fragment of an `Intersect` or `Complement` node."""
     parts = node.parts if isinstance(node, ir.Intersect) else (node,)
     signed = [(part.item, False) if isinstance(part, ir.Complement) else (part, True) for part in parts]
-    if not any(positive for _, positive in signed):
-        signed.insert(0, (ir.ANY_TEXT, True))
+    # Complements are taken within the valid texts.
+    if not all(positive for _, positive in signed) and all(
+        ir.ANY_BYTE in ir.descendants(item) for item, sign in signed if sign
+    ):
+        signed.append((ir.ANY_TEXT, True))
     signed.sort(key=lambda pair: not pair[1])
     product = _complete(signed[0][0])
     for part, positive in signed[1:]:
@@ -69,7 +72,7 @@ def _product(left: Complete, right: Complete, positive: bool) -> Complete:
             hint="use smaller repeat counts in the languages that are combined with & or ~",
         )
     accepting = left.accepting[pairs[:, 0]] & (right.accepting[pairs[:, 1]] == positive)
-    return Complete(rows[:, class_of], accepting, 1)
+    return Complete(rows[:, class_of], accepting, min(1, len(rows) - 1))
 
 
 def _common_classes(left: Ints, right: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

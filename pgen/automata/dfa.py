@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ MAX_CELLS = 200_000_000
 MAX_MEMBERS = 50_000_000
 START = 2
 _ALL_BYTES = np.ones(256, np.bool_)
+
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class LazyDFA:
@@ -149,7 +153,7 @@ def _empty_table(n_members: int, n_classes: int) -> Table:
 
 
 def _grown(table: Table, capacity: int, arena: int) -> Table:
-    def longer(array: NDArray[np.generic], size: int, fill: int = 0) -> NDArray[np.generic]:
+    def longer(array: NDArray[Scalar], size: int, fill: int = 0) -> NDArray[Scalar]:
         made = np.full((size, *array.shape[1:]), fill, array.dtype)
         made[: len(array)] = array
         return made

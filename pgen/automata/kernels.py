@@ -102,9 +102,9 @@ def intern(nfa: Nfa, table: Table, count: int) -> int:
     while table.slots[slot] != UNKNOWN:
         known = table.slots[slot]
         if equal(table, known, count):
-            return known
+            return int(known)
         slot = (slot + 1) & (size - 1)
-    return add_state(nfa, table, count, slot)
+    return int(add_state(nfa, table, count, slot))
 
 
 @njit(cache=True)
@@ -138,7 +138,7 @@ def add_state(nfa: Nfa, table: Table, count: int, slot: int) -> int:
     table.start[state + 1] = used + count
     table.slots[slot] = state
     table.counters[0], table.counters[1] = state + 1, used + count
-    return state
+    return int(state)
 
 
 @njit(cache=True)
@@ -146,7 +146,7 @@ def follow(nfa: Nfa, table: Table, state: int, symbol: int) -> int:
     """The successor of `state` by byte class `symbol`, computed if unknown; `UNKNOWN` if an array is full."""
     known = table.transitions[state, symbol]
     if known != UNKNOWN:
-        return known
+        return int(known)
     table.counters[2] += 1
     count = 0
     for i in range(table.start[state], table.start[state + 1]):
@@ -157,21 +157,24 @@ def follow(nfa: Nfa, table: Table, state: int, symbol: int) -> int:
     target = intern(nfa, table, count)
     if target != UNKNOWN:
         table.transitions[state, symbol] = target
-    return target
+    return int(target)
 
 
 @njit(cache=True)
 def enter(nfa: Nfa, table: Table, state: int) -> int:
     """The DFA state of one NFA state and what its jumps reach."""
     table.counters[2] += 1
-    return intern(nfa, table, reach(nfa, table, state, 0))
+    return int(intern(nfa, table, reach(nfa, table, state, 0)))
 
 
 @njit(cache=True)
 def run(nfa: Nfa, table: Table, state: int, data: Bytes) -> int:
     """The state after `data`; `DEAD` as soon as it is, `UNKNOWN` if an array is full."""
+    transitions, class_of = table.transitions, nfa.class_of
     for i in range(data.shape[0]):
-        state = follow(nfa, table, state, nfa.class_of[data[i]])
+        # Read known transitions in place: a call with tuples of arrays costs more than the step.
+        known = transitions[state, class_of[data[i]]]
+        state = known if known != UNKNOWN else follow(nfa, table, state, class_of[data[i]])
         if state <= DEAD:
             return state
     return state

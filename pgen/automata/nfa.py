@@ -51,22 +51,9 @@ EMPTY_STRING = Fragment(2, _edges([]), _jumps([(0, 1)]))
 def fragment(node: ir.Node) -> Fragment:
     """The automaton of a node; shared nodes are built once."""
     # Parts first, so that deep nodes need no deep recursion.
-    for part in _parts_first(node):
+    for part in ir.descendants(node):
         _fragment(part)
     return _fragment(node)
-
-
-def _parts_first(root: ir.Node) -> list[ir.Node]:
-    """Every distinct node below `root`, each after its parts."""
-    done: dict[ir.Node, None] = {}
-    waiting = [root]
-    while waiting:
-        missing = [part for part in ir.children(waiting[-1]) if part not in done]
-        if missing:
-            waiting += missing
-        else:
-            done[waiting.pop()] = None
-    return list(done)
 
 
 @lru_cache(maxsize=4096)
@@ -127,6 +114,11 @@ def _alternatives(parts: list[Fragment]) -> Fragment:
 
 def _repeated(item: Fragment, low: int, high: int | None) -> Fragment:
     """`low` copies in a row, then a loop (`high` is None) or optional copies, each of which may be the last."""
+    from pgen.automata.reachability import trimmed
+
+    useful = trimmed(item)
+    if not len(useful.edges):
+        return EMPTY_STRING if low == 0 or useful.n_states else NOTHING
     if high is None:
         loop = _join([item], [2], [2], 3, _jumps([(0, 2), (2, 1)]))
         return loop if low == 0 else _sequence([_copies(item, low, low), loop])

@@ -56,10 +56,10 @@ class Start(NamedTuple):
 
 
 class Stratum(NamedTuple):
-    """The part `index` of `count` equal parts of a distribution."""
+    """One of `n_parts` equal parts of a distribution."""
 
-    index: int
-    count: int
+    part: int
+    n_parts: int
 
 
 WHOLE = Stratum(0, 1)
@@ -269,5 +269,5 @@ class PrefixTree:
 def _draw(rng: Rng, masses: NDArray[np.float64], stratum: Stratum = WHOLE) -> int:
     running = np.cumsum(masses)
     running /= running[-1]
-    within = np.clip(running * stratum.count - stratum.index, 0.0, 1.0)
+    within = np.clip(running * stratum.n_parts - stratum.part, 0.0, 1.0)
     return int(np.searchsorted(within, rng.uniform(lambda: within), side="right"))

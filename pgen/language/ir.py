@@ -257,7 +257,7 @@ def intersect(*parts: Node) -> Node:
     members = dict.fromkeys(_flatten(parts, Intersect))
     if EMPTY in members:
         return EMPTY
-    if ANY_TEXT in members and not any(isinstance(part, Repeat) and part.item == ANY_BYTE for part in members):
+    if ANY_TEXT in members and not any(ANY_BYTE in descendants(part) for part in members):
         del members[ANY_TEXT]
     flat = tuple(members)
     return flat[0] if len(flat) == 1 else Intersect(flat) if flat else ANY_TEXT
@@ -284,3 +284,16 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, (Concat, Union, Intersect)):
         return node.parts
     return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
+
+
+def descendants(root: Node) -> list[Node]:
+    """Every distinct node below `root`, each after its parts."""
+    done: dict[Node, None] = {}
+    waiting = [root]
+    while waiting:
+        missing = [part for part in children(waiting[-1]) if part not in done]
+        if missing:
+            waiting += missing
+        else:
+            done[waiting.pop()] = None
+    return list(done)

@@ -26,7 +26,8 @@ def random_model(vocabulary: Vocabulary, seed: int, concentration: float = 0.5, 
     def next_logprobs(tokens: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         generator = np.random.default_rng([seed, len(tokens), *tokens])
         row = generator.dirichlet(np.full(len(vocabulary), concentration)) + 1e-6
-        return np.log(row / row.sum())
+        log_probs: np.ndarray[tuple[int], np.dtype[np.float64]] = np.log(row / row.sum())
+        return log_probs
 
     return TabularAR(vocabulary, next_logprobs, context_length=context_length)
 
@@ -110,7 +111,7 @@ class _Search:
             self._pay_ending(data, mass, row, allowed)
         self._go_on(tokens, node, mass, row, allowed)
 
-    def _pay_ending(self, data: bytes, mass: float, row: np.ndarray, allowed: Mapping[int, ir.Node]) -> None:  # type: ignore[type-arg]
+    def _pay_ending(self, data: bytes, mass: float, row: np.ndarray, allowed: Mapping[int, ir.Node]) -> None:
         rule = self.distribution.end_rule
         ending = {
             "eos": sum(row[t] for t in self.vocabulary.eos),
@@ -125,7 +126,7 @@ class _Search:
         tokens: tuple[int, ...],
         node: ir.Node,
         mass: float,
-        row: np.ndarray,  # type: ignore[type-arg]
+        row: np.ndarray,
         allowed: Mapping[int, ir.Node],
     ) -> None:
         stop_rule = self.distribution.end_rule == "stop"

@@ -153,8 +153,12 @@ class TokenAutomaton:
         """The tokens that must come: as long as each step allows exactly one (EOS may be the last)."""
         tokens: list[int] = []
         while len(allowed := self.allowed_tokens(state)) == 1:
-            tokens.append(int(allowed[0]))
-            state = self.advance(state, tokens[-1])
+            token = int(allowed[0])
+            # Without an EOS token a text may end here although the mask cannot say so.
+            if self.is_accepting(state) and token not in self.vocabulary.eos:
+                break
+            tokens.append(token)
+            state = self.advance(state, token)
         return tuple(tokens)
 
     def accepts(self, data: bytes) -> bool:

@@ -3,6 +3,8 @@
 One walk visits every trie node that the automaton can follow, each once (266,000 nodes
 for a vocabulary of 131,000 when nearly everything is allowed: about a millisecond), and
 skips whole subtrees where it dies. Kernels return `FULL` when the DFA has to grow.
+Arrays are taken out of their tuples before the loops, and known transitions are read in
+place: a call with tuples of arrays counts references, which costs more than the step.
 """
 
 from __future__ import annotations
@@ -33,22 +35,30 @@ def walk(nfa: Nfa, table: Table, trie: Trie, state: int, path: Ints, mask: NDArr
     states that allowed tokens lead to). `path` is scratch, one place a depth.
     """
     path[0] = state
-    facts[0], facts[1] = 0, 0
-    node, count = 1, trie.byte.shape[0]
+    any_allowed, largest = 0, 0
+    tokens, farthest = trie.tokens, table.farthest
+    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
+    transitions, live, class_of = table.transitions, table.live, nfa.class_of
+    node, count = 1, byte.shape[0]
     while node < count:
-        depth = trie.depth[node]
-        target = follow(nfa, table, path[depth - 1], nfa.class_of[trie.byte[node]])
+        depth = depths[node]
+        target = transitions[path[depth - 1], class_of[byte[node]]]
         if target == UNKNOWN:
-            return FULL
+            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            if target == UNKNOWN:
+                return FULL
         if target == DEAD:
-            node = trie.end[node]
+            node = end[node]
             continue
         path[depth] = target
-        if table.live[target] and trie.first[node] < trie.first[node + 1]:
-            allow(trie, node, mask)
-            facts[0] = 1
-            facts[1] = max(facts[1], table.farthest[target])
+        if live[target] and first[node] < first[node + 1]:
+            for k in range(first[node], first[node + 1]):
+                token = tokens[k]
+                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            any_allowed = 1
+            largest = max(largest, farthest[target])
         node += 1
+    facts[0], facts[1] = any_allowed, largest
     return OK
 
 
@@ -72,17 +82,21 @@ def walk_budget(
     """
     path[0] = state
     doubtful[0] = 0
-    node, count = 1, trie.byte.shape[0]
+    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
+    transitions, live, class_of = table.transitions, table.live, nfa.class_of
+    node, count = 1, byte.shape[0]
     while node < count:
-        depth = trie.depth[node]
-        target = follow(nfa, table, path[depth - 1], nfa.class_of[trie.byte[node]])
+        depth = depths[node]
+        target = transitions[path[depth - 1], class_of[byte[node]]]
         if target == UNKNOWN:
-            return FULL
+            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            if target == UNKNOWN:
+                return FULL
         if target == DEAD:
-            node = trie.end[node]
+            node = end[node]
             continue
         path[depth] = target
-        if table.live[target] and trie.first[node] < trie.first[node + 1]:
+        if live[target] and first[node] < first[node + 1]:
             if table.farthest[target] <= left:
                 allow(trie, node, mask)
             elif (table.nearest[target] + longest - 1) // longest <= left:
@@ -98,17 +112,21 @@ def targets(nfa: Nfa, table: Table, trie: Trie, state: int, path: Ints, reached:
     """List in `reached[1:]` the state after each token (repeats in a row left out); `reached[0]` counts them."""
     path[0] = state
     reached[0] = 0
-    node, count = 1, trie.byte.shape[0]
+    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
+    transitions, class_of = table.transitions, nfa.class_of
+    node, count = 1, byte.shape[0]
     while node < count:
-        depth = trie.depth[node]
-        target = follow(nfa, table, path[depth - 1], nfa.class_of[trie.byte[node]])
+        depth = depths[node]
+        target = transitions[path[depth - 1], class_of[byte[node]]]
         if target == UNKNOWN:
-            return FULL
+            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            if target == UNKNOWN:
+                return FULL
         if target == DEAD:
-            node = trie.end[node]
+            node = end[node]
             continue
         path[depth] = target
-        if trie.first[node] < trie.first[node + 1] and (reached[0] == 0 or reached[reached[0]] != target):
+        if first[node] < first[node + 1] and (reached[0] == 0 or reached[reached[0]] != target):
             reached[0] += 1
             reached[reached[0]] = target
         node += 1

@@ -1,6 +1,8 @@
 """Automata against derivatives (any language), against Python sets (finite ones), and at their limits."""
 
 import resource
+import subprocess
+import sys
 import time
 from itertools import pairwise, product
 
@@ -215,6 +217,21 @@ def test_complements_under_a_byte_limit_hold_valid_text_only():
         assert not acceptor.accepts(limited, data)
     assert not acceptor.completable(limited, b"\x80")
     assert not acceptor.completable(limited, b"\xe2")
+
+
+EMPTY_PRODUCT = """
+import pgen
+empty = "x" + (pgen.literal("a") & pgen.literal("b"))
+for n in range(200):
+    language = empty & pgen.Regex("[a-z]*") & pgen.Regex("(ab|x%d|[c-z]){0,4}" % n)
+    assert not language.matches("x") and not language.completable("")
+"""
+
+
+def test_three_parts_of_which_two_have_nothing_in_common():
+    """In a process of its own: a walk outside the arrays may end it."""
+    done = subprocess.run([sys.executable, "-c", EMPTY_PRODUCT], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-500:]
 
 
 # UTF-8

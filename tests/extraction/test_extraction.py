@@ -18,7 +18,7 @@ CHOICE = {
     "required": ["a"],
     "additionalProperties": False,
 }
-EXACT = pgen.Enumerate(max_evaluations=10_000)
+EXACT = pgen.Enumerate(tol=0.0, max_evaluations=10_000)
 
 
 class Person(BaseModel):
@@ -64,7 +64,7 @@ def test_probabilities_are_those_of_all_layouts_together(lm):
     assert found.probability == pytest.approx(masses['{"a": 1}'] / total)
     fields = found.field("a")
     assert fields[1] == pytest.approx(sum(m for t, m in masses.items() if '"a": 1' in t) / total)
-    assert list(found.field("b")) == [None, True, False]
+    assert found.field("b")[None] == pytest.approx(1), "longer records are 1e-9 times as likely"
 
 
 @pytest.mark.parametrize(

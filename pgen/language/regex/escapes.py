@@ -51,9 +51,12 @@ def _by_name(source: Source, start: int) -> str:
         raise source.error("missing {: a character's name must follow \\N", start)
     name = source.take_until("}", "character name")
     try:
-        (char,) = unicodedata.lookup(name)
-    except (KeyError, ValueError):
-        raise source.error(f"undefined character name {name!r}", start) from None
+        char = unicodedata.lookup(name)
+    except KeyError:
+        char = ""
+    # Named sequences are several characters.
+    if len(char) != 1:
+        raise source.error(f"undefined character name {name!r}", start)
     return char
 
 

@@ -196,7 +196,7 @@ class _Parser:
         if following and following in escapes.ANCHORS:
             return _Item(_anchor(source.take(), start), "anchor")
         if following and following in escapes.CLASSES:
-            tree: Tree = Charset(category(source.take(), ascii_only="a" in flags))
+            tree: Charset | Text = Charset(category(source.take(), ascii_only="a" in flags))
         elif following == "0":
             tree = Text(escapes.octal(source, start, source.take()))
         elif following and following in "123456789":
