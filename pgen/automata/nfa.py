@@ -75,6 +75,8 @@ def _fragment(node: ir.Node) -> Fragment:
             return _alternatives([_fragment(part) for part in parts])
         case ir.Repeat(item, low, high):
             return _repeated(_fragment(item), low, high)
+        case ir.Separated(separator, items, kinds):
+            return _separated(_fragment(separator), [_fragment(item) for item in items], kinds)
     from pgen.automata.algebra import boolean_fragment
 
     return boolean_fragment(node)
@@ -137,6 +139,27 @@ def _copies(item: Fragment, low: int, high: int) -> Fragment:
     exits = _jumps((int(point), 1) for point in points[low:high])
     jumps = np.concatenate([names[:, item.jumps].reshape(-1, 2), exits])
     return Fragment(outer + inner * high, edges.reshape(-1, 4), jumps)
+
+
+def _separated(separator: Fragment, items: list[Fragment], kinds: str) -> Fragment:
+    """One copy of each item between "now comes item i" and "something came, item i + 1 is next"."""
+    count = len(items)
+    fresh = [0, *range(2, count + 1)]  # nothing came yet, item i is next
+    begun = list(range(count + 1, 2 * count + 1))  # something came, item i + 1 is next
+    now = list(range(2 * count + 1, 3 * count + 1))
+    parts, starts, ends = list(items), list(now), list(begun)
+    jumps = [(fresh[i], now[i]) for i in range(count)] + [(begun[-1], 1)]
+    for i, kind in enumerate(kinds):
+        # A separator leads to item i from behind item i - 1, and from behind itself if it may come again.
+        before = ([begun[i - 1]] if i else []) + ([begun[i]] if kind in "*+" else [])
+        parts += [separator] * len(before)
+        starts += before
+        ends += [now[i]] * len(before)
+        if kind in "?*" and i + 1 < count:
+            jumps.append((fresh[i], fresh[i + 1]))
+        if kind in "?*" and i:
+            jumps.append((begun[i - 1], begun[i]))
+    return _join(parts, starts, ends, 3 * count + 1, _jumps(jumps))
 
 
 def _literal(data: bytes) -> Fragment:

@@ -106,6 +106,19 @@ class Repeat(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Separated(Node):
+    """Some of `items` in order, at least one, with `separator` between them.
+
+    `kinds` says of each item how often it comes: `"1"`, `"?"`, `"*"` or `"+"` as in
+    regular expressions. A node of its own, since spelled out it is quadratic.
+    """
+
+    separator: Node
+    items: tuple[Node, ...]
+    kinds: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Intersect(Node):
     """A member of every part; at least two."""
 
@@ -247,6 +260,29 @@ def repeat(item: Node, low: int, high: int | None) -> Node:
     return Repeat(item, low, high)
 
 
+def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:
+    """Some of the items in order, at least one, with a separator between them; kinds are `1 ? * +`."""
+    kept = [(item, kind) for item, kind in items if item != EMPTY or kind in "1+"]
+    if not kept or any(item == EMPTY for item, _ in kept):
+        return EMPTY
+    if len(kept) == 1 and kept[0][1] in "1?":
+        return kept[0][0]
+    return Separated(separator, tuple(item for item, _ in kept), "".join(kind for _, kind in kept))
+
+
+def spelled_out(node: Separated) -> Node:
+    """The same language without `Separated` nodes, quadratic in the number of items."""
+    tail, forms = EPSILON, []
+    for item, kind in reversed(list(zip(node.items, node.kinds, strict=True))):
+        step = concat(node.separator, item)
+        again = repeat(step, 0, None) if kind in "*+" else EPSILON
+        if kind in "1+":
+            forms.clear()
+        forms.append(concat(item, again, tail))
+        tail = concat(optional(concat(step, again)) if kind in "?*" else concat(step, again), tail)
+    return union(*forms)
+
+
 def optional(item: Node) -> Node:
     """`item` or nothing."""
     return repeat(item, 0, 1)
@@ -276,6 +312,8 @@ def _facts(node: Node) -> tuple[object, ...]:
     """What a node says besides its parts, and how many those are."""
     parts = children(node)
     own = (getattr(node, f.name) for f in fields(node)) if not parts else ()  # type: ignore[arg-type]
+    if isinstance(node, Separated):
+        return len(parts), node.kinds
     return (len(parts), node.low, node.high) if isinstance(node, Repeat) else (len(parts), *own)
 
 
@@ -283,6 +321,8 @@ def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node."""
     if isinstance(node, (Concat, Union, Intersect)):
         return node.parts
+    if isinstance(node, Separated):
+        return node.separator, *node.items
     return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
 
 

@@ -94,6 +94,8 @@ def nullable(node: ir.Node) -> bool:
             return low == 0 or nullable(item)
         case ir.Complement(item) | RawNot(item):
             return not nullable(item)
+        case ir.Separated():
+            return nullable(ir.spelled_out(node))
     return False
 
 
@@ -124,6 +126,8 @@ def derivative(node: ir.Node, byte: int) -> ir.Node:
             return _intersect([derivative(ir.ANY_TEXT, byte), RawNot(derivative(item, byte))])
         case RawNot(item):
             return RawNot(derivative(item, byte))
+        case ir.Separated():
+            return derivative(ir.spelled_out(node), byte)
     return _sequence_derivative(node, byte)
 
 

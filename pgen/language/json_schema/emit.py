@@ -1,8 +1,8 @@
 """From shapes to nodes: the JSON texts of the values of a shape, in one layout.
 
 Objects list declared properties in order, then extra ones. Options of a shape
-become a union; equal shapes share one node. Cost: linear in the shape, but for
-objects whose first properties are optional, where it is quadratic in those.
+become a union; equal shapes share one node. Cost: linear in the shape, but for objects
+with optional properties and a bounded number of undeclared ones, where it is quadratic.
 
 Arrays and objects without a schema nest at most `FREE_DEPTH` deep.
 """
@@ -109,6 +109,11 @@ class Emitter:
         rest = self._node(array.rest, depth + 1, free)
         comma = self.layout.comma(depth)
         low, high = array.low, array.high
+        if not items and low <= 1 and high is None:
+            listed = (
+                self._enclosed("[", ir.separated(comma, [(rest, "+")]), "]", depth) if rest != ir.EMPTY else ir.EMPTY
+            )
+            return ir.union(self._enclosed("[", ir.EPSILON, "]", depth), listed) if low == 0 else listed
         more = None if high is None else high - len(items)
         tail = ir.repeat(ir.concat(comma, rest), max(0, low - len(items)), more)
         for position in range(len(items) - 1, 0, -1):
@@ -157,6 +162,10 @@ class Emitter:
     ) -> Iterator[ir.Node]:
         """The non-empty sequences of members, by which one comes first."""
         comma = self.layout.comma(depth)
+        if low == 0 and (high is None or extra == ir.EMPTY):
+            kinds = [(member, "1" if required else "?") for member, required in members]
+            yield ir.separated(comma, [*kinds, (extra, "*")])
+            return
         after = ir.repeat(ir.concat(comma, extra), low, high)
         tails = [after]
         for member, required in reversed(members):
