@@ -16,7 +16,7 @@ DEV := $(VENV)/.dev-installed
 .PHONY: demo test lint types unit wheel clean
 
 demo: $(RUNTIME)
-	$(BIN)/python examples/demo.py
+	$(BIN)/python -m examples.demo
 
 test: lint types unit
 
