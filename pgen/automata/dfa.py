@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pgen.automata import kernels
 from pgen.automata.kernels import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.nfa import Fragment
-from pgen.automata.reachability import byte_distances, trimmed
+from pgen.automata.reachability import Trimmed, trim
 from pgen.errors import LimitExceeded
 
 MAX_STATES = 1_000_000
@@ -26,7 +26,6 @@ MAX_CELLS = 200_000_000
 """Cells of the transition table: 800 MB."""
 MAX_MEMBERS = 50_000_000
 START = 2
-_ALL_BYTES = np.ones(256, np.bool_)
 
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -35,21 +34,28 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class LazyDFA:
     """Walks a fragment as a deterministic automaton. Not empty: check `is_empty` first.
 
-    `single` says which bytes are tokens of their own; `live` marks the NFA states
-    from which tokens reach acceptance (default: all, since the fragment is trimmed).
+    `farthest` says how many single-byte tokens lead from each NFA state to acceptance
+    (default: as many as bytes), `live` from which states tokens do so at all (default: all).
     """
 
     def __init__(
-        self, fragment: Fragment, single: NDArray[np.bool_] = _ALL_BYTES, live: NDArray[np.uint8] | None = None
+        self,
+        fragment: Fragment | Trimmed,
+        farthest: NDArray[np.int32] | None = None,
+        live: NDArray[np.uint8] | None = None,
     ) -> None:
-        self.fragment = trimmed(fragment)
+        self.fragment, nearest = fragment if isinstance(fragment, Trimmed) else trim(fragment)
         self.is_empty = self.fragment.n_states == 0
         self.lock = threading.RLock()
         if self.is_empty:
             return
         class_of, low, high = _byte_classes(self.fragment.edges)
         self.n_classes = int(class_of.max()) + 1
-        self.nfa = _nfa(self.fragment, class_of, low, high, single, live)
+        self.nfa = _nfa(self.fragment, class_of, low, high)._replace(
+            live=np.ones(self.fragment.n_states, np.uint8) if live is None else live,
+            nearest=nearest,
+            farthest=nearest if farthest is None else farthest,
+        )
         self.table = _empty_table(self.fragment.n_states, self.n_classes)
         self.start = self.entered(0)
 
@@ -106,14 +112,8 @@ def _byte_classes(edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[
     return class_of, class_of[edges[:, 1]], class_of[edges[:, 2]]
 
 
-def _nfa(
-    fragment: Fragment,
-    class_of: NDArray[np.uint8],
-    low: NDArray[np.uint8],
-    high: NDArray[np.uint8],
-    single: NDArray[np.bool_],
-    live: NDArray[np.uint8] | None,
-) -> Nfa:
+def _nfa(fragment: Fragment, class_of: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8]) -> Nfa:
+    """The arrays of a fragment; what depends on tokens is left empty."""
     order = np.argsort(fragment.edges[:, 0], kind="stable")
     jumps = fragment.jumps[np.argsort(fragment.jumps[:, 0], kind="stable")]
     states = np.arange(fragment.n_states + 1)
@@ -124,15 +124,15 @@ def _nfa(
         edge_target=fragment.edges[order, 3].copy(),
         jump_start=np.searchsorted(jumps[:, 0], states).astype(np.int32),
         jump_target=jumps[:, 1].copy(),
-        live=np.ones(fragment.n_states, np.uint8) if live is None else live,
-        nearest=byte_distances(fragment, _ALL_BYTES),
-        farthest=byte_distances(fragment, single),
+        live=np.empty(0, np.uint8),
+        nearest=np.empty(0, np.int32),
+        farthest=np.empty(0, np.int32),
         class_of=class_of,
     )
 
 
 def _empty_table(n_members: int, n_classes: int) -> Table:
-    capacity = 256
+    capacity = 256 if n_members < 1024 else 1024
     table = Table(
         transitions=np.full((capacity, n_classes), UNKNOWN, np.int32),
         start=np.zeros(capacity + 1, np.int64),
@@ -141,7 +141,7 @@ def _empty_table(n_members: int, n_classes: int) -> Table:
         live=np.zeros(capacity, np.uint8),
         nearest=np.zeros(capacity, np.int32),
         farthest=np.zeros(capacity, np.int32),
-        slots=np.full(1024, UNKNOWN, np.int32),
+        slots=np.full(4 * capacity, UNKNOWN, np.int32),
         counters=np.array([START, 0, 0, START], np.int64),
         stamp=np.zeros(n_members, np.int32),
         found=np.zeros(n_members, np.int32),

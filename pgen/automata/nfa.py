@@ -17,6 +17,7 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pgen.errors import LimitExceeded
@@ -116,9 +117,9 @@ def _alternatives(parts: list[Fragment]) -> Fragment:
 
 def _repeated(item: Fragment, low: int, high: int | None) -> Fragment:
     """`low` copies in a row, then a loop (`high` is None) or optional copies, each of which may be the last."""
-    from pgen.automata.reachability import trimmed
+    from pgen.automata.reachability import trim
 
-    useful = trimmed(item)
+    useful = trim(item).fragment
     if not len(useful.edges):
         return EMPTY_STRING if low == 0 or useful.n_states else NOTHING
     if high is None:
@@ -136,7 +137,7 @@ def _copies(item: Fragment, low: int, high: int) -> Fragment:
     names[:, 0], names[:, 1] = points[:-1], points[1:]
     edges = np.broadcast_to(item.edges, (high, *item.edges.shape)).copy()
     edges[:, :, 0], edges[:, :, 3] = names[:, item.edges[:, 0]], names[:, item.edges[:, 3]]
-    exits = _jumps((int(point), 1) for point in points[low:high])
+    exits = np.stack([points[low:high], np.ones(high - low, np.int32)], axis=1)
     jumps = np.concatenate([names[:, item.jumps].reshape(-1, 2), exits])
     return Fragment(outer + inner * high, edges.reshape(-1, 4), jumps)
 
@@ -175,28 +176,44 @@ def _literal(data: bytes) -> Fragment:
 
 def _words(words: tuple[bytes, ...]) -> Fragment:
     """A trie; the last byte of a word that no other word continues leads straight to the end."""
-    edges, ends, path, n_states = [], [], [0], 2
-    previous = b""
-    for word, following in zip(words, chain(words[1:], [b""]), strict=True):
-        shared = _common(previous, word)
-        del path[shared + 1 :]
-        for byte in word[shared:]:
-            path.append(n_states)
+    starts = np.cumsum([0, *map(len, words)])
+    n_states, edges, ends = _trie(np.frombuffer(b"".join(words) + b"\0", np.uint8), starts)
+    return Fragment(n_states, edges, np.stack([ends, np.ones_like(ends)], axis=1))
+
+
+@njit(cache=True)
+def _trie(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> tuple[int, Edges, Edges]:
+    """Number of states, edges, and the states where words end, of sorted words `data[starts[k]:starts[k + 1]]`."""
+    edges, ends = np.empty((starts[-1], 4), np.int32), np.empty(starts.shape[0], np.int32)
+    path = np.zeros(starts[-1] + 1, np.int32)
+    n_states, n_edges, n_ends = 2, 0, 0
+    for k in range(starts.shape[0] - 1):
+        first, length = starts[k], starts[k + 1] - starts[k]
+        shared = _common(data, starts, k - 1, k) if k else 0
+        for at in range(shared, length):
+            path[at + 1] = n_states
+            edges[n_edges, 0], edges[n_edges, 3] = path[at], n_states
+            edges[n_edges, 1] = edges[n_edges, 2] = data[first + at]
             n_states += 1
-            edges.append((path[-2], byte, byte, path[-1]))
-        if following.startswith(word) or not word:
-            ends.append((path[-1], 1))
+            n_edges += 1
+        continued = k + 2 < starts.shape[0] and _common(data, starts, k, k + 1) == length
+        if continued or length == 0:
+            ends[n_ends] = path[length]
+            n_ends += 1
         else:
-            source, byte, _, _ = edges[-1]
-            edges[-1] = (source, byte, byte, 1)
             n_states -= 1
-        previous = word
-    return Fragment(n_states, _edges(edges), _jumps(ends))
+            edges[n_edges - 1, 3] = 1
+    return n_states, edges[:n_edges].copy(), ends[:n_ends].copy()
 
 
-def _common(left: bytes, right: bytes) -> int:
-    most = min(len(left), len(right))
-    return next((i for i in range(most) if left[i] != right[i]), most)
+@njit(cache=True)
+def _common(data: NDArray[np.uint8], starts: NDArray[np.int64], left: int, right: int) -> int:
+    """How many bytes two words share at their beginnings."""
+    most = min(starts[left + 1] - starts[left], starts[right + 1] - starts[right])
+    shared = 0
+    while shared < most and data[starts[left] + shared] == data[starts[right] + shared]:
+        shared += 1
+    return shared
 
 
 def _substrings(text: str) -> Fragment:

@@ -7,6 +7,8 @@ on a path from start to end; then every non-empty set of its states can be compl
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -60,22 +62,30 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_]) -> Ints:
     return _distances(fragment.n_states, sources, targets, costs, 1)
 
 
-def trimmed(fragment: Fragment) -> Fragment:
+class Trimmed(NamedTuple):
+    """A fragment whose states all lie on a path from start to end; `nearest (n,)` bytes to the end."""
+
+    fragment: Fragment
+    nearest: Ints
+
+
+def trim(fragment: Fragment) -> Trimmed:
     """Only the states on a path from start to end; no states at all if there is no path."""
     edges, jumps = fragment.edges, fragment.jumps
-    ahead = byte_distances(fragment, np.ones(256, np.bool_)) < UNREACHABLE
+    nearest = byte_distances(fragment, np.ones(256, np.bool_))
     sources, targets = np.concatenate([edges[:, 0], jumps[:, 0]]), np.concatenate([edges[:, 3], jumps[:, 1]])
-    behind = _distances(fragment.n_states, sources, targets, np.ones(len(sources), np.uint8), 0) < UNREACHABLE
-    keep = ahead & behind
+    behind = _distances(fragment.n_states, sources, targets, np.ones(len(sources), np.uint8), 0)
+    keep = (nearest < UNREACHABLE) & (behind < UNREACHABLE)
     if not keep[0]:
-        return Fragment(0, edges[:0], jumps[:0])
+        return Trimmed(Fragment(0, edges[:0], jumps[:0]), nearest[:0])
     if keep.all():
-        return fragment
+        return Trimmed(fragment, nearest)
     names = (np.cumsum(keep) - 1).astype(np.int32)
     edges = edges[keep[edges[:, 0]] & keep[edges[:, 3]]].copy()
     jumps = jumps[keep[jumps[:, 0]] & keep[jumps[:, 1]]]
     edges[:, 0], edges[:, 3] = names[edges[:, 0]], names[edges[:, 3]]
-    return Fragment(int(keep.sum()), edges, names[jumps])
+    # What is cut lies on no shortest way from a state that stays.
+    return Trimmed(Fragment(int(keep.sum()), edges, names[jumps]), nearest[keep])
 
 
 def longest(fragment: Fragment) -> int | None:

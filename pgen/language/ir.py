@@ -37,8 +37,11 @@ class Node:
             return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Node):
-            return NotImplemented
+        if self is other:
+            return True
+        if type(self) is not type(other) or hash(self) != hash(other):
+            return False if isinstance(other, Node) else NotImplemented
+        assert isinstance(other, Node)
         seen, waiting = set[tuple[int, int]](), [(self, other)]
         while waiting:
             left, right = waiting.pop()
@@ -272,7 +275,7 @@ def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:
 
 def spelled_out(node: Separated) -> Node:
     """The same language without `Separated` nodes, quadratic in the number of items."""
-    tail, forms = EPSILON, []
+    tail, forms = EPSILON, list[Node]()
     for item, kind in reversed(list(zip(node.items, node.kinds, strict=True))):
         step = concat(node.separator, item)
         again = repeat(step, 0, None) if kind in "*+" else EPSILON

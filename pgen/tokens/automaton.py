@@ -9,7 +9,7 @@ look-up. State 1 is "ended", what follows an EOS token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.kernels import DEAD, ENDED, FULL
 from pgen.automata.nfa import fragment
-from pgen.automata.reachability import longest, trimmed
+from pgen.automata.reachability import byte_distances, longest, trim
 from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language.base import Language
 from pgen.tokens import walk_kernels
@@ -43,22 +43,23 @@ class TokenAutomaton:
         self._trie = trie_of(vocabulary)
         single = np.zeros(256, np.bool_)
         single[list(vocabulary.single_bytes)] = True
-        pruned = trimmed(fragment(language.node))
-        if pruned.n_states == 0:
+        pruned = trim(fragment(language.node))
+        if pruned.fragment.n_states == 0:
             raise InvalidLanguage(
                 f"{language!r} is empty: no text is a member",
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
-        self._dfa = LazyDFA(pruned, single, live_states(pruned, single, self._trie))
+        farthest = pruned.nearest if single.all() else byte_distances(pruned.fragment, single)
+        self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._trie))
         self.start = self._dfa.start
         self._require_spellable(language, single)
         self._path = np.zeros(self._trie.max_depth + 1, np.int32)
-        self._eos = _packed(vocabulary.eos, len(vocabulary))
+        flags = np.zeros(-(-len(vocabulary) // 32) * 32, np.uint8)
+        flags[list(vocabulary.eos)] = 1
+        self._eos = _packed(flags)
         self._masks: dict[int, Mask] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
         self._distances = TokenDistances(self._dfa, self._trie)
-        # Text tokens have at least one byte each.
-        self.longest_tokens = longest(pruned)
 
     def _require_spellable(self, language: Language, single: NDArray[np.bool_]) -> None:
         if not self._dfa.table.live[self.start]:
@@ -67,6 +68,11 @@ class TokenAutomaton:
                 f"no sequence of tokens spells a member of {language!r}",
                 hint=f"this vocabulary has no token of its own for the bytes {', '.join(missing)} …",
             )
+
+    @cached_property
+    def longest_tokens(self) -> int | None:
+        """Most tokens that a member can take, `None` without a bound: its bytes, since no text token is empty."""
+        return longest(self._dfa.fragment)
 
     def mask(self, state: int, budget: int | None = None) -> Mask:
         """The allowed tokens; with `budget` tokens left, only those after which a member can be reached in time.
@@ -85,12 +91,13 @@ class TokenAutomaton:
         return np.stack([self.mask(state) for state in states])
 
     def _walked(self, state: int) -> Mask:
-        mask, facts = np.zeros_like(self._eos), np.zeros(2, np.int32)
+        allowed, facts = self._no_tokens(), np.zeros(2, np.int32)
         dfa = self._dfa
         with dfa.lock:
-            while walk_kernels.walk(dfa.nfa, dfa.table, self._trie, state, self._path, mask, facts) == FULL:
+            while walk_kernels.walk(dfa.nfa, dfa.table, self._trie, state, self._path, allowed, facts) == FULL:
                 dfa.grow()
-                mask[:] = 0
+                allowed[:] = 0
+        mask = _packed(allowed)
         if state != ENDED and dfa.is_accepting(state):
             mask |= self._eos
         mask.flags.writeable = False
@@ -99,15 +106,20 @@ class TokenAutomaton:
         return mask
 
     def _within_budget(self, state: int, budget: int) -> Mask:
-        mask = np.zeros_like(self._eos)
-        doubtful = self._distances.certain_mask(state, budget - 1, self._path, mask)
+        allowed = self._no_tokens()
+        doubtful = self._distances.certain(state, budget - 1, self._path, allowed)
         for node, target in doubtful:
             if self._distances.within(target, budget - 1):
-                walk_kernels.allow(self._trie, node, mask)
+                walk_kernels.allow(self._trie, node, allowed)
+        mask = _packed(allowed)
         if state != ENDED and self._dfa.is_accepting(state):
             mask |= self._eos
         mask.flags.writeable = False
         return mask
+
+    def _no_tokens(self) -> NDArray[np.uint8]:
+        """One flag a token, up to a whole number of mask words."""
+        return np.zeros(32 * len(self._eos), np.uint8)
 
     def advance(self, state: int, token: int) -> int:
         """The state after one more token. Raises `DeadEnd` if the token is not allowed."""
@@ -171,11 +183,9 @@ class TokenAutomaton:
         return self._distances.exact(state)
 
 
-def _packed(tokens: frozenset[int], size: int) -> Mask:
-    mask = np.zeros(-(-size // 32), np.uint32)
-    for token in tokens:
-        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-    return mask
+def _packed(flags: NDArray[np.uint8]) -> Mask:
+    """Flags of tokens as mask words."""
+    return np.packbits(flags, bitorder="little").view("<u4").astype(np.uint32, copy=False)
 
 
 @lru_cache(maxsize=128)

@@ -34,21 +34,21 @@ class TokenDistances:
         self._exact: dict[int, int] = {ENDED: 0}
         self._targets: dict[int, list[int]] = {}
 
-    def certain_mask(
-        self, state: int, left: int, path: NDArray[np.int32], mask: NDArray[np.uint32]
+    def certain(
+        self, state: int, left: int, path: NDArray[np.int32], allowed: NDArray[np.uint8]
     ) -> list[tuple[int, int]]:
-        """Allow in `mask` what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
+        """Flag what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
         doubtful = np.zeros(2 * len(self._trie.byte) + 1, np.int32)
         dfa = self._dfa
         with dfa.lock:
             while (
                 walk_kernels.walk_budget(
-                    dfa.nfa, dfa.table, self._trie, state, path, left, self._longest, mask, doubtful
+                    dfa.nfa, dfa.table, self._trie, state, path, left, self._longest, allowed, doubtful
                 )
                 == FULL
             ):
                 dfa.grow()
-                mask[:] = 0
+                allowed[:] = 0
         pairs = doubtful[1 : 1 + 2 * doubtful[0]].reshape(-1, 2)
         return [(int(node), int(target)) for node, target in pairs]
 

@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.kernels import FULL
-from pgen.automata.nfa import Fragment
-from pgen.automata.reachability import UNREACHABLE, byte_distances
+from pgen.automata.reachability import UNREACHABLE, Trimmed
 from pgen.tokens import walk_kernels
 from pgen.tokens.trie import Trie
 
 
-def live_states(fragment: Fragment, single: NDArray[np.bool_], trie: Trie) -> NDArray[np.uint8]:
-    """`(n,)` flags over the states of a trimmed fragment."""
-    live = byte_distances(fragment, single) < UNREACHABLE
+def live_states(trimmed: Trimmed, farthest: NDArray[np.int32], trie: Trie) -> NDArray[np.uint8]:
+    """`(n,)` flags over the states of a trimmed fragment; `farthest` are its distances in single-byte tokens."""
+    live = farthest < UNREACHABLE
     if live.all():
         return live.astype(np.uint8)
-    dfa = LazyDFA(fragment)
+    dfa = LazyDFA(trimmed)
     sources: list[int] = []
     reached: list[int] = []
     for state in np.flatnonzero(~live):

@@ -2,7 +2,8 @@
 
 Node i is entered by byte `byte[i]` at depth `depth[i]`; its subtree is `i .. end[i]`,
 so a dead branch is skipped by one assignment. `first[i] .. first[i + 1]` are the ids of
-the tokens that end at node i (several where byte strings repeat). Empty and special
+the tokens that end at node i (several where byte strings repeat); `only[i]` is the token
+if there is one, `NONE` or `SEVERAL` otherwise, to spare the kernels a loop. Empty and special
 tokens and EOS are left out. Built in one pass over the sorted tokens.
 """
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
 
 
+NONE, SEVERAL = -1, -2
+
+
 class Trie(NamedTuple):
     """Preorder arrays over nodes; node 0 is the root, `(n,)` each, `first` `(n + 1,)`."""
 
@@ -27,6 +31,7 @@ class Trie(NamedTuple):
     end: NDArray[np.int32]
     first: NDArray[np.int32]
     tokens: NDArray[np.int32]
+    only: NDArray[np.int32]
 
     @property
     def max_depth(self) -> int:
@@ -41,7 +46,11 @@ def trie_of(vocabulary: Vocabulary) -> Trie:
     data = [vocabulary.tokens[i] for i in ids]
     lengths = np.array([len(token) for token in data], np.int64)
     joined = np.frombuffer(b"".join(data) + b"\0", np.uint8)
-    return Trie(*_build(joined, np.concatenate([[0], np.cumsum(lengths)]), ids))
+    byte, depth, end, first, tokens = _build(joined, np.concatenate([[0], np.cumsum(lengths)]), ids)
+    counts = np.diff(first)
+    only = np.where(counts == 0, NONE, SEVERAL).astype(np.int32)
+    only[counts == 1] = tokens[first[:-1][counts == 1]]
+    return Trie(byte, depth, end, first, tokens, only)
 
 
 @njit(cache=True)

@@ -14,50 +14,55 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.kernels import DEAD, FULL, OK, UNKNOWN, Nfa, Table, follow
-from pgen.tokens.trie import Trie
+from pgen.tokens.trie import NONE, Trie
 
 Ints = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 
 @njit(cache=True)
-def allow(trie: Trie, node: int, mask: NDArray[np.uint32]) -> None:
-    """Set the bits of all tokens that end at a node."""
+def allow(trie: Trie, node: int, allowed: Bytes) -> None:
+    """Flag all tokens that end at a node."""
     for k in range(trie.first[node], trie.first[node + 1]):
-        token = trie.tokens[k]
-        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+        allowed[trie.tokens[k]] = 1
 
 
 @njit(cache=True)
-def walk(nfa: Nfa, table: Table, trie: Trie, state: int, path: Ints, mask: NDArray[np.uint32], facts: Ints) -> int:
-    """Set in `mask` every token from `state` that leads to a live state.
+def walk(nfa: Nfa, table: Table, trie: Trie, state: int, path: Ints, allowed: Bytes, facts: Ints) -> int:
+    """Flag in `allowed` every token from `state` that leads to a live state.
 
     `facts` receives (whether any token is allowed, the largest `farthest` of the
     states that allowed tokens lead to). `path` is scratch, one place a depth.
     """
+    byte, depths, end, only = trie.byte, trie.depth, trie.end, trie.only
+    transitions, live, farthest, class_of = table.transitions, table.live, table.farthest, nfa.class_of
+    any_allowed, largest, last = 0, np.int32(0), np.int32(-1)
     path[0] = state
-    any_allowed, largest = 0, 0
-    tokens, farthest = trie.tokens, table.farthest
-    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
-    transitions, live, class_of = table.transitions, table.live, nfa.class_of
-    node, count = 1, byte.shape[0]
+    # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
+    one = np.uint64(1)
+    node, count = one, np.uint64(byte.shape[0])
     while node < count:
-        depth = depths[node]
-        target = transitions[path[depth - 1], class_of[byte[node]]]
+        depth = np.uint64(depths[node])
+        source, symbol = path[depth - one], class_of[np.uint64(byte[node])]
+        target = transitions[np.uint64(source), np.uint64(symbol)]
         if target == UNKNOWN:
-            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            target = np.int32(follow(nfa, table, source, symbol))
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
-            node = end[node]
+            node = np.uint64(end[node])
             continue
         path[depth] = target
-        if live[target] and first[node] < first[node + 1]:
-            for k in range(first[node], first[node + 1]):
-                token = tokens[k]
-                mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
-            any_allowed = 1
-            largest = max(largest, farthest[target])
-        node += 1
+        token = only[node]
+        if token != NONE and live[np.uint64(target)]:
+            if token >= 0:
+                allowed[np.uint64(token)] = 1
+            else:
+                allow(trie, np.int64(node), allowed)
+            if target != last:
+                any_allowed, last = 1, target
+                largest = max(largest, farthest[np.uint64(target)])
+        node += one
     facts[0], facts[1] = any_allowed, largest
     return OK
 
@@ -71,7 +76,7 @@ def walk_budget(
     path: Ints,
     left: int,
     longest: int,
-    mask: NDArray[np.uint32],
+    allowed: Bytes,
     doubtful: Ints,
 ) -> int:
     """Like `walk`, with `left` tokens to spend after the one drawn.
@@ -98,7 +103,7 @@ def walk_budget(
         path[depth] = target
         if live[target] and first[node] < first[node + 1]:
             if table.farthest[target] <= left:
-                allow(trie, node, mask)
+                allow(trie, node, allowed)
             elif (table.nearest[target] + longest - 1) // longest <= left:
                 doubtful[1 + 2 * doubtful[0]] = node
                 doubtful[2 + 2 * doubtful[0]] = target
