@@ -11,7 +11,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 
 MAX_CODE_POINT = 0x10FFFF
@@ -133,6 +133,25 @@ class Complement(Node):
     """The valid UTF-8 strings that are not in `item`."""
 
     item: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ref(Node):
+    """The members of the rule `name` of the innermost `Recursive` around it that has such a rule."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recursive(Node):
+    """A context-free language: the least solution of `names[i] = bodies[i]`, read at `start`.
+
+    Bodies mention rules through `Ref`; a reference to a rule of an outer `Recursive` is allowed.
+    """
+
+    start: str
+    names: tuple[str, ...]
+    bodies: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,12 +330,22 @@ def complement(item: Node) -> Node:
     return EMPTY if item == ANY_TEXT else Complement(item)
 
 
+def recursive(start: str, rules: Mapping[str, Node]) -> Node:
+    """The context-free language of `start` under `rules`; a plain node where nothing is left to refer to."""
+    body = rules[start]
+    if not any(isinstance(node, Ref) for node in descendants(body)):
+        return body
+    return Recursive(start, tuple(rules), tuple(rules.values()))
+
+
 def _facts(node: Node) -> tuple[object, ...]:
     """What a node says besides its parts, and how many those are."""
     parts = children(node)
     own = (getattr(node, f.name) for f in fields(node)) if not parts else ()  # type: ignore[arg-type]
     if isinstance(node, Separated):
         return len(parts), node.kinds
+    if isinstance(node, Recursive):
+        return len(parts), node.start, node.names
     return (len(parts), node.low, node.high) if isinstance(node, Repeat) else (len(parts), *own)
 
 
@@ -326,6 +355,8 @@ def children(node: Node) -> tuple[Node, ...]:
         return node.parts
     if isinstance(node, Separated):
         return node.separator, *node.items
+    if isinstance(node, Recursive):
+        return node.bodies
     return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
 
 

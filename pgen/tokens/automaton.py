@@ -23,10 +23,14 @@ from pgen.language.base import Language
 from pgen.tokens import walk_kernels
 from pgen.tokens.budget import TokenDistances
 from pgen.tokens.spellable import live_states
+from pgen.tokens.slices import slices_of
 from pgen.tokens.trie import trie_of
 from pgen.tokens.vocabulary import Vocabulary
 
 Mask = NDArray[np.uint32]
+
+LEVEL = 256
+"""Automaton states that one level of a slice may hold; with more its tokens are walked."""
 
 
 class TokenAutomaton:
@@ -53,10 +57,12 @@ class TokenAutomaton:
         self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._trie))
         self.start = self._dfa.start
         self._require_spellable(language, single)
-        self._path = np.zeros(self._trie.max_depth + 1, np.int32)
-        flags = np.zeros(-(-len(vocabulary) // 32) * 32, np.uint8)
+        self._slices = slices_of(vocabulary)
+        self._path, self._level = np.zeros(self._trie.max_depth + 1, np.int32), np.zeros(4 * LEVEL, np.int32)
+        self._words = -(-len(vocabulary) // 32)
+        flags = np.zeros(32 * self._words, np.uint8)
         flags[list(vocabulary.eos)] = 1
-        self._eos = _packed(flags)
+        self._eos = np.packbits(flags, bitorder="little").view("<u4").astype(np.uint32, copy=False)
         self._masks: dict[int, Mask] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
         self._distances = TokenDistances(self._dfa, self._trie)
@@ -91,35 +97,30 @@ class TokenAutomaton:
         return np.stack([self.mask(state) for state in states])
 
     def _walked(self, state: int) -> Mask:
-        allowed, facts = self._no_tokens(), np.zeros(2, np.int32)
-        dfa = self._dfa
+        mask, facts, dfa = np.zeros(self._words, np.uint32), np.empty(2, np.int32), self._dfa
         with dfa.lock:
-            while walk_kernels.walk(dfa.nfa, dfa.table, self._trie, state, self._path, allowed, facts) == FULL:
+            while FULL == walk_kernels.fill(
+                dfa.nfa, dfa.table, self._trie, self._slices, state, self._path, self._level, mask, facts
+            ):
                 dfa.grow()
-                allowed[:] = 0
-        mask = _packed(allowed)
-        if state != ENDED and dfa.is_accepting(state):
-            mask |= self._eos
-        mask.flags.writeable = False
+                mask[:] = 0
         self._facts[state] = bool(facts[0]), int(facts[1])
-        self._masks[state] = mask
+        self._masks[state] = mask = self._finished(state, mask)
         return mask
 
     def _within_budget(self, state: int, budget: int) -> Mask:
-        allowed = self._no_tokens()
-        doubtful = self._distances.certain(state, budget - 1, self._path, allowed)
+        mask = np.zeros(self._words, np.uint32)
+        doubtful = self._distances.certain(state, budget - 1, self._path, mask)
         for node, target in doubtful:
             if self._distances.within(target, budget - 1):
-                walk_kernels.allow(self._trie, node, allowed)
-        mask = _packed(allowed)
+                walk_kernels.allow(self._trie, node, mask)
+        return self._finished(state, mask)
+
+    def _finished(self, state: int, mask: Mask) -> Mask:
         if state != ENDED and self._dfa.is_accepting(state):
             mask |= self._eos
         mask.flags.writeable = False
         return mask
-
-    def _no_tokens(self) -> NDArray[np.uint8]:
-        """One flag a token, up to a whole number of mask words."""
-        return np.zeros(32 * len(self._eos), np.uint8)
 
     def advance(self, state: int, token: int) -> int:
         """The state after one more token. Raises `DeadEnd` if the token is not allowed."""
@@ -181,11 +182,6 @@ class TokenAutomaton:
     def distance_to_accept(self, state: int) -> int:
         """Fewest tokens from `state` to a member, EOS not counted."""
         return self._distances.exact(state)
-
-
-def _packed(flags: NDArray[np.uint8]) -> Mask:
-    """Flags of tokens as mask words."""
-    return np.packbits(flags, bitorder="little").view("<u4").astype(np.uint32, copy=False)
 
 
 @lru_cache(maxsize=128)

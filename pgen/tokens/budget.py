@@ -35,20 +35,20 @@ class TokenDistances:
         self._targets: dict[int, list[int]] = {}
 
     def certain(
-        self, state: int, left: int, path: NDArray[np.int32], allowed: NDArray[np.uint8]
+        self, state: int, left: int, path: NDArray[np.int32], mask: NDArray[np.uint32]
     ) -> list[tuple[int, int]]:
-        """Flag what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
+        """Set the bits of what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
         doubtful = np.zeros(2 * len(self._trie.byte) + 1, np.int32)
         dfa = self._dfa
         with dfa.lock:
             while (
                 walk_kernels.walk_budget(
-                    dfa.nfa, dfa.table, self._trie, state, path, left, self._longest, allowed, doubtful
+                    dfa.nfa, dfa.table, self._trie, state, path, left, self._longest, mask, doubtful
                 )
                 == FULL
             ):
                 dfa.grow()
-                allowed[:] = 0
+                mask[:] = 0
         pairs = doubtful[1 : 1 + 2 * doubtful[0]].reshape(-1, 2)
         return [(int(node), int(target)) for node, target in pairs]
 

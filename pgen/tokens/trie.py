@@ -9,6 +9,7 @@ tokens and EOS are left out. Built in one pass over the sorted tokens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,16 +42,37 @@ class Trie(NamedTuple):
 
 @lru_cache(maxsize=16)
 def trie_of(vocabulary: Vocabulary) -> Trie:
-    """The trie of a vocabulary; cached, since every language needs it."""
-    ids = np.array(sorted(vocabulary.text_ids, key=lambda i: vocabulary.tokens[i]), np.int32)
-    data = [vocabulary.tokens[i] for i in ids]
+    """The trie of a vocabulary's text tokens; cached, since every language needs it."""
+    return build(vocabulary, vocabulary.text_ids.tolist())
+
+
+def build(vocabulary: Vocabulary, ids: Sequence[int]) -> Trie:
+    """The trie of some tokens; just a root if there are none."""
+    order = np.array(sorted(ids, key=lambda i: vocabulary.tokens[i]), np.int32)
+    data = [vocabulary.tokens[i] for i in order]
     lengths = np.array([len(token) for token in data], np.int64)
-    joined = np.frombuffer(b"".join(data) + b"\0", np.uint8)
-    byte, depth, end, first, tokens = _build(joined, np.concatenate([[0], np.cumsum(lengths)]), ids)
+    text = np.frombuffer(b"".join(data) + b"\0", np.uint8)
+    byte, depth, end, first, tokens = _build(text, np.concatenate([[0], np.cumsum(lengths)]), order)
     counts = np.diff(first)
     only = np.where(counts == 0, NONE, SEVERAL).astype(np.int32)
     only[counts == 1] = tokens[first[:-1][counts == 1]]
     return Trie(byte, depth, end, first, tokens, only)
+
+
+def joined(tries: Sequence[Trie]) -> tuple[Trie, NDArray[np.int32]]:
+    """Several tries in one set of arrays, and where each begins (with its root) and the last ends."""
+    bounds = np.cumsum([0, *(len(trie.byte) for trie in tries)]).astype(np.int32)
+    tokens = np.cumsum([0, *(len(trie.tokens) for trie in tries)]).astype(np.int32)
+    return Trie(
+        byte=np.concatenate([trie.byte for trie in tries]),
+        depth=np.concatenate([trie.depth for trie in tries]),
+        end=np.concatenate([trie.end + start for trie, start in zip(tries, bounds, strict=False)]),
+        first=np.concatenate(
+            [*(trie.first[:-1] + start for trie, start in zip(tries, tokens, strict=False)), tokens[-1:]]
+        ),
+        tokens=np.concatenate([trie.tokens for trie in tries]),
+        only=np.concatenate([trie.only for trie in tries]),
+    ), bounds
 
 
 @njit(cache=True)

@@ -1,0 +1,84 @@
+"""Slices decide how a mask is computed, not what it is: masks against the acceptor, token by token."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import pgen
+from pgen.tokens import Vocabulary
+from pgen.tokens.slices import FAMILIES, MAX_CHARACTERS, slices_of
+
+RNG = random.Random(0)
+WORDS = [
+    "".join(RNG.choices("etaoin", k=RNG.randint(1, 20))).encode()
+    + RNG.choice([b"", b"", b"_", b"7", b'"', b"\n", "é".encode(), "日本".encode(), b"\xe6\x97"])
+    for _ in range(400)
+]
+TOKENS = list(dict.fromkeys([bytes([b]) for b in range(256)] + WORDS + [b" " + w for w in WORDS] + [b"Tea ", b"E"]))
+VOCABULARY = Vocabulary([*TOKENS, b""], eos=len(TOKENS))
+PATTERNS = [
+    r"[a-z ]{1,9}",
+    r".{0,5}",
+    r".{0,30}",
+    r'[^"\\]{0,7}"x?',
+    r'"([^"\\\x00-\x1f]|\\["n])*"',
+    r"\w+",
+    r"(?:eta|tea|ate| )*",
+    r"[a-z]{3}( [a-z]{2,4}){0,2}",
+    r"(?:[eta]+[oin])*",
+    r"[a-zé]{0,12}日?",
+    r"(?:[eta][a-z]?)+|tea[^x]*",
+    r"(?:[a-p]|ta{3})+",
+]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_masks_equal_completability(pattern):
+    language = pgen.Regex(pattern)
+    automaton = language.compile(VOCABULARY)
+    rng, state, prefix = random.Random(1), automaton.start, b""
+    for _ in range(8):
+        expected = [v for v, token in enumerate(TOKENS) if language.completable(prefix + token)]
+        expected += [len(TOKENS)] * language.matches(prefix)
+        allowed = automaton.allowed_tokens(state).tolist()
+        assert allowed == expected, (prefix, set(allowed) ^ set(expected))
+        if not automaton.has_continuation(state):
+            break
+        token = rng.choice([v for v in allowed if v < len(TOKENS)])
+        state, prefix = automaton.advance(state, token), prefix + TOKENS[token]
+
+
+@given(st.sampled_from(PATTERNS), st.sets(st.sampled_from(range(256)), max_size=6))
+def test_missing_bytes(pattern, missing):
+    """Live states need tokens: a vocabulary without some bytes, against sequences of its tokens."""
+    tokens = [t for t in TOKENS if len(t) > 1 or t[0] not in missing]
+    whole = Vocabulary([*TOKENS, b""], eos=len(TOKENS))
+    part = Vocabulary([*tokens, b""], eos=len(tokens))
+    language = pgen.Regex(pattern)
+    try:
+        automaton = language.compile(part)
+    except pgen.InvalidLanguage:
+        return
+    reference = language.compile(whole)
+    allowed = {tokens[v] for v in automaton.allowed_tokens(automaton.start) if v < len(tokens)}
+    assert allowed <= {TOKENS[v] for v in reference.allowed_tokens(reference.start) if v < len(TOKENS)}
+    for token in sorted(allowed)[:40]:
+        state = automaton.advance(automaton.start, tokens.index(token))
+        assert automaton.is_accepting(state) or automaton.has_continuation(state)
+
+
+def test_every_text_token_is_in_one_section():
+    slices = slices_of(VOCABULARY)
+    assert sorted(slices.tries.tokens.tolist()) == VOCABULARY.text_ids.tolist()
+    assert len(slices.section) == len(FAMILIES) + 2
+
+
+def test_levels_accumulate():
+    slices = slices_of(VOCABULARY)
+    bits = np.unpackbits(slices.up_to.view(np.uint8), axis=2, bitorder="little")
+    for k in range(1, MAX_CHARACTERS + 1):
+        for v in np.flatnonzero(bits[0, k] & ~bits[0, k - 1]):
+            assert len(TOKENS[v].decode()) == k
