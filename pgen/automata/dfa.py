@@ -1,9 +1,11 @@
 """`LazyDFA`: the determinised automaton of an IR node, built only where walks go.
 
 Subset construction on demand (Rabin and Scott 1959; the laziness is that of grep and
-of RE2's DFA), in the kernels of `pgen.automata.kernels`. States are small ints: 0 is
-dead, 1 is "ended" (what follows an EOS token), 2 the start. Memory is bounded by
-`MAX_STATES` and `MAX_MEMBERS`; past them `LimitExceeded`.
+of RE2's DFA), in the kernels of `pgen.automata.kernels`. Context-free languages run in
+the same table: their states are configurations with interned stacks, infinitely many,
+of which only those that walks reach exist. States are small ints: 0 is dead, 1 is
+"ended" (what follows an EOS token), 2 the start. Memory is bounded by `MAX_STATES`,
+`MAX_CELLS` and `MAX_MEMBERS`; past them `LimitExceeded`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 
 from pgen.automata import kernels
 from pgen.automata.kernels import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
-from pgen.automata.nfa import Fragment
+from pgen.automata.memory import memory_of
+from pgen.automata.nfa import CALL, Fragment
 from pgen.automata.reachability import Trimmed, trim
+from pgen.automata.stacks import MAX_DEPTH, empty_stacks, grown_stacks
 from pgen.errors import LimitExceeded
 
 MAX_STATES = 1_000_000
@@ -49,26 +53,27 @@ class LazyDFA:
         self.lock = threading.RLock()
         if self.is_empty:
             return
-        class_of, low, high = _byte_classes(self.fragment.edges)
-        self.n_classes = int(class_of.max()) + 1
-        self.nfa = _nfa(self.fragment, class_of, low, high)._replace(
+        self.nfa = _nfa(self.fragment)
+        self.n_classes = int(self.nfa.class_of[255]) + 1
+        self.nfa = self.nfa._replace(
             live=np.ones(self.fragment.n_states, np.uint8) if live is None else live,
             nearest=nearest,
             farthest=nearest if farthest is None else farthest,
         )
         self.table = _empty_table(self.fragment.n_states, self.n_classes)
+        self.memory = memory_of((self.nfa, self.table))
         self.start = self.entered(0)
 
     def entered(self, member: int) -> int:
         """The state that stands for one NFA state."""
-        return self.settled(lambda: kernels.enter(self.nfa, self.table, member))
+        return self.settled(lambda: kernels.enter(self.memory, member))
 
     def run(self, state: int, data: bytes) -> int:
         """The state after `data` (0: dead)."""
         if not data or state == DEAD:
             return state
         array = np.frombuffer(data, np.uint8)
-        return self.settled(lambda: kernels.run(self.nfa, self.table, state, array))
+        return self.settled(lambda: kernels.run(self.memory, state, array))
 
     def is_accepting(self, state: int) -> bool:
         """Whether the bytes that led to `state` are a member."""
@@ -81,7 +86,7 @@ class LazyDFA:
     def complete(self) -> None:
         """Compute the whole table."""
         with self.lock:
-            while kernels.complete(self.nfa, self.table) == FULL:
+            while kernels.complete(self.memory) == FULL:
                 self.grow()
 
     def settled(self, kernel: Callable[[], int]) -> int:
@@ -94,13 +99,21 @@ class LazyDFA:
     def grow(self) -> None:
         """Double the arrays; raises `LimitExceeded` at the documented limits."""
         table, n_states = self.table, int(self.table.counters[0])
+        if table.stacks.counters[3]:
+            raise LimitExceeded(
+                f"two readings of this text differ in more than {MAX_DEPTH:,} nested levels",
+                hint="make the grammar less ambiguous, or nest less deeply",
+            )
         capacity, arena = 2 * len(table.accepting), 2 * len(table.arena)
-        if n_states > MAX_STATES or capacity * self.n_classes > MAX_CELLS or arena > 2 * MAX_MEMBERS:
+        members = max(arena, len(table.stacks.returns))
+        if n_states > MAX_STATES or capacity * self.n_classes > MAX_CELLS or members > 2 * MAX_MEMBERS:
             raise LimitExceeded(
                 f"the automaton has passed {n_states:,} states",
                 hint="nested counted repeats of overlapping classes multiply: use smaller counts or fewer of them",
             )
         self.table = _grown(table, capacity, arena)
+        self.memory = memory_of((self.nfa, self.table))
+        kernels.rehash(self.memory)
 
 
 def _byte_classes(edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
@@ -112,18 +125,27 @@ def _byte_classes(edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[
     return class_of, class_of[edges[:, 1]], class_of[edges[:, 2]]
 
 
-def _nfa(fragment: Fragment, class_of: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8]) -> Nfa:
+def _nfa(fragment: Fragment) -> Nfa:
     """The arrays of a fragment; what depends on tokens is left empty."""
-    order = np.argsort(fragment.edges[:, 0], kind="stable")
-    jumps = fragment.jumps[np.argsort(fragment.jumps[:, 0], kind="stable")]
-    states = np.arange(fragment.n_states + 1)
+    is_call = fragment.edges[:, 1] >= CALL
+    edge_start, edges = _by_source(fragment.edges[~is_call], fragment.n_states)
+    call_start, calls = _by_source(fragment.edges[is_call], fragment.n_states)
+    jump_start, jumps = _by_source(fragment.jumps, fragment.n_states)
+    class_of, low, high = _byte_classes(edges)
+    is_end = np.zeros(fragment.n_states, np.uint8)
+    is_end[fragment.ends] = 1
     return Nfa(
-        edge_start=np.searchsorted(fragment.edges[order, 0], states).astype(np.int32),
-        edge_low=low[order],
-        edge_high=high[order],
-        edge_target=fragment.edges[order, 3].copy(),
-        jump_start=np.searchsorted(jumps[:, 0], states).astype(np.int32),
+        edge_start=edge_start,
+        edge_low=low,
+        edge_high=high,
+        edge_target=edges[:, 3].copy(),
+        jump_start=jump_start,
         jump_target=jumps[:, 1].copy(),
+        call_start=call_start,
+        call_rule=calls[:, 1] - CALL,
+        call_target=calls[:, 3].copy(),
+        begin=fragment.begins,
+        is_end=is_end,
         live=np.empty(0, np.uint8),
         nearest=np.empty(0, np.int32),
         farthest=np.empty(0, np.int32),
@@ -131,21 +153,33 @@ def _nfa(fragment: Fragment, class_of: NDArray[np.uint8], low: NDArray[np.uint8]
     )
 
 
+def _by_source(rows: NDArray[np.int32], n_states: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Where each state's rows begin, `(n + 1,)`, and the rows in that order."""
+    ordered = rows[np.argsort(rows[:, 0], kind="stable")]
+    return np.searchsorted(ordered[:, 0], np.arange(n_states + 1)).astype(np.int32), ordered
+
+
 def _empty_table(n_members: int, n_classes: int) -> Table:
     capacity = 256 if n_members < 1024 else 1024
+    scratch = np.zeros((5, n_members), np.int32)
     table = Table(
         transitions=np.full((capacity, n_classes), UNKNOWN, np.int32),
         start=np.zeros(capacity + 1, np.int64),
         arena=np.zeros(4096 + 2 * n_members, np.int32),
+        arena_stack=np.zeros(4096 + 2 * n_members, np.int32),
         accepting=np.zeros(capacity, np.uint8),
         live=np.zeros(capacity, np.uint8),
         nearest=np.zeros(capacity, np.int32),
         farthest=np.zeros(capacity, np.int32),
         slots=np.full(4 * capacity, UNKNOWN, np.int32),
-        counters=np.array([START, 0, 0, START], np.int64),
-        stamp=np.zeros(n_members, np.int32),
-        found=np.zeros(n_members, np.int32),
-        todo=np.zeros(n_members, np.int32),
+        stacks=empty_stacks(capacity),
+        counters=np.array([START, 0, 0, START, 0, 0, 0], np.int64),
+        stamp=scratch[0],
+        waiting=scratch[1],
+        stack_of=scratch[2],
+        found=scratch[3],
+        todo=scratch[4],
+        pending=np.zeros(3 * 256, np.int32),
     )
     table.transitions[[DEAD, ENDED]] = DEAD
     table.accepting[ENDED] = 1
@@ -158,15 +192,16 @@ def _grown(table: Table, capacity: int, arena: int) -> Table:
         made[: len(array)] = array
         return made
 
-    grown = table._replace(
+    return table._replace(
         transitions=longer(table.transitions, capacity, UNKNOWN),
         start=longer(table.start, capacity + 1),
         arena=longer(table.arena, arena),
+        arena_stack=longer(table.arena_stack, arena),
         accepting=longer(table.accepting, capacity),
         live=longer(table.live, capacity),
         nearest=longer(table.nearest, capacity),
         farthest=longer(table.farthest, capacity),
         slots=np.full(4 * capacity, UNKNOWN, np.int32),
+        stacks=grown_stacks(table.stacks),
+        pending=longer(table.pending, 2 * len(table.pending)),
     )
-    kernels.rehash(grown)
-    return grown

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
@@ -29,12 +30,23 @@ MAX_EDGES = 4_000_000
 Edges = NDArray[np.int32]
 
 
+CALL = 256
+"""An edge from "byte" `CALL + i` to the same is a call of rule i, which returns to its target."""
+
+NO_STATES = np.zeros(0, np.int32)
+
+
 class Fragment(NamedTuple):
-    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last, target; `jumps (J, 2)`: epsilon."""
+    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last, target; `jumps (J, 2)`: epsilon.
+
+    Rule i, if there are any, runs from `begins[i]` to `ends[i]`; rules come in this order of states.
+    """
 
     n_states: int
     edges: Edges
     jumps: Edges
+    begins: Edges = NO_STATES
+    ends: Edges = NO_STATES
 
 
 def _edges(rows: Iterable[tuple[int, int, int, int]]) -> Edges:
@@ -51,6 +63,19 @@ EMPTY_STRING = Fragment(2, _edges([]), _jumps([(0, 1)]))
 
 def fragment(node: ir.Node) -> Fragment:
     """The automaton of a node; shared nodes are built once."""
+    rules = normal_form(node)
+    if not rules.bodies:
+        return _plain(rules.start)
+    number = {name: ir.Ref(str(i)) for i, name in enumerate(rules.bodies)}
+    parts = [_plain(ir.replaced(body, number)) for body in (rules.start, *rules.bodies.values())]
+    offsets = np.cumsum([0, *(part.n_states for part in parts)])
+    edges = [part.edges + np.array([at, 0, 0, at], np.int32) for part, at in zip(parts, offsets, strict=False)]
+    jumps = [part.jumps + np.int32(at) for part, at in zip(parts, offsets, strict=False)]
+    begins = offsets[1:-1].astype(np.int32)
+    return Fragment(int(offsets[-1]), np.concatenate(edges), np.concatenate(jumps), begins, begins + 1)
+
+
+def _plain(node: ir.Node) -> Fragment:
     # Parts first, so that deep nodes need no deep recursion.
     for part in ir.descendants(node):
         _fragment(part)
@@ -76,6 +101,9 @@ def _fragment(node: ir.Node) -> Fragment:
             return _alternatives([_fragment(part) for part in parts])
         case ir.Repeat(item, low, high):
             return _repeated(_fragment(item), low, high)
+        case ir.Ref(name):
+            symbol = CALL + int(name)
+            return Fragment(2, _edges([(0, symbol, symbol, 1)]), _jumps([]))
         case ir.Separated(separator, items, kinds):
             return _separated(_fragment(separator), [_fragment(item) for item in items], kinds)
     from pgen.automata.algebra import boolean_fragment

@@ -1,19 +1,21 @@
 """Distances to acceptance in a fragment, trimming, and the lengths of members.
 
 Distances are 0-1 breadth-first searches backwards from the end (a byte edge costs 1,
-a jump 0), in numba, linear in the edges. A fragment is trimmed when every state lies
+a jump 0), in numba, linear in the edges; where rules are called, Knuth's shortest paths
+over a grammar. A fragment is trimmed when every state lies
 on a path from start to end; then every non-empty set of its states can be completed.
 """
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.nfa import Fragment
+from pgen.automata.nfa import CALL, Fragment
 
 UNREACHABLE = 2**30
 
@@ -53,13 +55,24 @@ def _distances(n_states: int, sources: Ints, targets: Ints, costs: NDArray[np.ui
 
 
 def byte_distances(fragment: Fragment, usable: NDArray[np.bool_]) -> Ints:
-    """`(n,)` fewest bytes from each state to the end, over edges that hold a usable byte; `UNREACHABLE` if none."""
-    running = np.concatenate([[0], np.cumsum(usable)])
-    edges = fragment.edges[running[fragment.edges[:, 2] + 1] > running[fragment.edges[:, 1]]]
+    """`(n,)` fewest bytes from each state to the end (of its rule), over edges that hold a usable byte.
+
+    `UNREACHABLE` where there is no such way. A call costs what its rule does.
+    """
+    edges = fragment.edges[_passable(fragment.edges, usable)]
+    if len(fragment.begins):
+        return _distances_with_calls(fragment._replace(edges=edges))
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
     return _distances(fragment.n_states, sources, targets, costs, 1)
+
+
+def _passable(edges: Ints, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`(E,)` whether an edge is a call or holds a usable byte."""
+    running = np.concatenate([[0], np.cumsum(usable)])
+    low, high = np.minimum(edges[:, 1], 255), np.minimum(edges[:, 2], 255)
+    return (running[high + 1] > running[low]) | (edges[:, 1] >= CALL)
 
 
 class Trimmed(NamedTuple):
@@ -69,38 +82,169 @@ class Trimmed(NamedTuple):
     nearest: Ints
 
 
-def trim(fragment: Fragment) -> Trimmed:
-    """Only the states on a path from start to end; no states at all if there is no path."""
-    edges, jumps = fragment.edges, fragment.jumps
-    nearest = byte_distances(fragment, np.ones(256, np.bool_))
-    sources, targets = np.concatenate([edges[:, 0], jumps[:, 0]]), np.concatenate([edges[:, 3], jumps[:, 1]])
-    behind = _distances(fragment.n_states, sources, targets, np.ones(len(sources), np.uint8), 0)
-    keep = (nearest < UNREACHABLE) & (behind < UNREACHABLE)
+def trim(fragment: Fragment, usable: NDArray[np.bool_] | None = None) -> Trimmed:
+    """Only the states on a path from start to end, by usable bytes (default: all); none at all if there is no path."""
+    if usable is None:
+        usable = np.ones(256, np.bool_)
+    edges = fragment.edges[_passable(fragment.edges, usable)]
+    fragment = fragment._replace(edges=edges)
+    nearest = byte_distances(fragment, usable)
+    keep = (nearest < UNREACHABLE) & _reached(fragment, nearest)
     if not keep[0]:
-        return Trimmed(Fragment(0, edges[:0], jumps[:0]), nearest[:0])
+        return Trimmed(Fragment(0, edges[:0], fragment.jumps[:0]), nearest[:0])
     if keep.all():
         return Trimmed(fragment, nearest)
-    names = (np.cumsum(keep) - 1).astype(np.int32)
-    edges = edges[keep[edges[:, 0]] & keep[edges[:, 3]]].copy()
-    jumps = jumps[keep[jumps[:, 0]] & keep[jumps[:, 1]]]
-    edges[:, 0], edges[:, 3] = names[edges[:, 0]], names[edges[:, 3]]
     # What is cut lies on no shortest way from a state that stays.
-    return Trimmed(Fragment(int(keep.sum()), edges, names[jumps]), nearest[keep])
+    return Trimmed(_kept(fragment, keep), nearest[keep])
+
+
+def _reached(fragment: Fragment, nearest: Ints) -> NDArray[np.bool_]:
+    """`(n,)` whether a way leads from the start to a state."""
+    edges, jumps = fragment.edges, fragment.jumps
+    sources, targets = [edges[:, 0], jumps[:, 0]], [edges[:, 3], jumps[:, 1]]
+    if len(fragment.begins):
+        calls = edges[edges[:, 1] >= CALL]
+        sources.append(calls[:, 0])
+        targets.append(fragment.begins[calls[:, 1] - CALL])
+        # Nothing returns from a rule that has no end.
+        endless = (edges[:, 1] >= CALL) & (nearest[fragment.begins[np.maximum(edges[:, 1] - CALL, 0)]] >= UNREACHABLE)
+        sources[0], targets[0] = sources[0][~endless], targets[0][~endless]
+    source, target = np.concatenate(sources), np.concatenate(targets)
+    return _distances(fragment.n_states, source, target, np.ones(len(source), np.uint8), 0) < UNREACHABLE
+
+
+def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
+    names = (np.cumsum(keep) - 1).astype(np.int32)
+    edges, jumps = fragment.edges, fragment.jumps
+    rules = keep[fragment.begins]
+    if len(rules):
+        is_call = edges[:, 1] >= CALL
+        called = np.where(is_call, edges[:, 1] - CALL, 0)
+        renumbered = (CALL + np.cumsum(rules) - 1).astype(np.int32)[called]
+        edges = np.where(is_call[:, None], np.stack([edges[:, 0], renumbered, renumbered, edges[:, 3]], axis=1), edges)
+        edges = edges[rules[called] | ~is_call]
+    edges = edges[keep[edges[:, 0]] & keep[edges[:, 3]]].copy()
+    edges[:, 0], edges[:, 3] = names[edges[:, 0]], names[edges[:, 3]]
+    jumps = names[jumps[keep[jumps[:, 0]] & keep[jumps[:, 1]]]]
+    return Fragment(int(keep.sum()), edges, jumps, names[fragment.begins[rules]], names[fragment.ends[rules]])
+
+
+def _distances_with_calls(fragment: Fragment) -> Ints:
+    edges, jumps = fragment.edges, fragment.jumps
+    into = np.concatenate([edges[:, 3], jumps[:, 1]])
+    order = np.argsort(into, kind="stable")
+    start = np.searchsorted(into[order], np.arange(fragment.n_states + 1)).astype(np.int32)
+    sources = np.concatenate([edges[:, 0], jumps[:, 0]])[order]
+    # -1: a jump, 0: a byte, i + 1: a call of rule i.
+    kinds = np.concatenate([np.maximum(edges[:, 1] - CALL + 1, 0), np.full(len(jumps), -1, np.int32)])[order]
+    calls = edges[edges[:, 1] >= CALL]
+    calls = calls[np.argsort(calls[:, 1], kind="stable")]
+    call_start = np.searchsorted(calls[:, 1], CALL + np.arange(len(fragment.begins) + 1)).astype(np.int32)
+    rule_of = np.full(fragment.n_states, -1, np.int32)
+    rule_of[fragment.begins] = np.arange(len(fragment.begins))
+    distance = np.full(fragment.n_states, UNREACHABLE, np.int32)
+    distance[1] = distance[fragment.ends] = 0
+    roots = np.append(fragment.ends, 1).astype(np.int32)
+    _relax(
+        start,
+        sources,
+        kinds,
+        call_start,
+        calls[:, 0].copy(),
+        calls[:, 3].copy(),
+        fragment.begins,
+        rule_of,
+        roots,
+        distance,
+    )
+    return distance
+
+
+@njit(cache=True)
+def _relax(
+    start: Ints,
+    sources: Ints,
+    kinds: Ints,
+    call_start: Ints,
+    call_source: Ints,
+    call_target: Ints,
+    begins: Ints,
+    rule_of: Ints,
+    roots: Ints,
+    distance: Ints,
+) -> None:
+    """Knuth's generalisation of shortest paths to grammars (1977), by a queue of states whose distance fell."""
+    n_states = distance.shape[0]
+    queue, queued = np.empty(n_states + 1, np.int32), np.zeros(n_states, np.uint8)
+    head, tail = 0, 0
+    for root in roots:
+        queue[tail], queued[root] = root, 1
+        tail += 1
+    while head != tail:
+        here = queue[head]
+        head, queued[here] = (head + 1) % (n_states + 1), 0
+        rule = rule_of[here]
+        n_in, n_calls = start[here + 1] - start[here], 0
+        if rule >= 0:
+            n_calls = call_start[rule + 1] - call_start[rule]
+        for k in range(n_in + n_calls):
+            if k < n_in:
+                source, kind = sources[start[here] + k], kinds[start[here] + k]
+                cost = np.int32(0 if kind < 0 else 1)
+                if kind > 0:
+                    cost = distance[begins[kind - 1]]
+            else:
+                source = call_source[call_start[rule] + k - n_in]
+                cost = distance[call_target[call_start[rule] + k - n_in]]
+            if cost < UNREACHABLE and distance[here] + cost < distance[source]:
+                distance[source] = distance[here] + cost
+                if not queued[source]:
+                    queue[tail], queued[source] = source, 1
+                    tail = (tail + 1) % (n_states + 1)
 
 
 def longest(fragment: Fragment) -> int | None:
     """Bytes of the longest member of a trimmed fragment; `None` if there is no longest."""
-    sources = np.concatenate([fragment.edges[:, 0], fragment.jumps[:, 0]])
-    targets = np.concatenate([fragment.edges[:, 3], fragment.jumps[:, 1]])
-    costs = np.concatenate([np.ones(len(fragment.edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
+    lengths: dict[int, int] = {}
+    bounds = np.array([0, *fragment.begins, fragment.n_states])
+    block = np.searchsorted(bounds, fragment.edges[:, 0], side="right") - 1
+    called = [
+        set((part[part[:, 1] >= CALL, 1] - CALL).tolist())
+        for part in (fragment.edges[block == i] for i in range(len(bounds) - 1))
+    ]
+    try:
+        order = list(
+            TopologicalSorter({i: {rule + 1 for rule in rules} for i, rules in enumerate(called)}).static_order()
+        )
+    except CycleError:
+        return None
+    for i in order:
+        length = _longest_of(fragment, int(bounds[i]), int(bounds[i + 1]), lengths)
+        if length is None:
+            return None
+        lengths[i] = length
+    return lengths[0]
+
+
+def _longest_of(fragment: Fragment, first: int, stop: int, lengths: dict[int, int]) -> int | None:
+    """Bytes of the longest way through the states from `first` up to `stop`, whose second is the end."""
+
+    def inside(rows: Ints) -> Ints:
+        return rows[(rows[:, 0] >= first) & (rows[:, 0] < stop)]
+
+    edges, jumps = inside(fragment.edges), inside(fragment.jumps)
+    by_rule = np.array([1, *(lengths.get(rule + 1, 0) for rule in range(len(fragment.begins)))], np.int64)
+    sources = np.concatenate([edges[:, 0], jumps[:, 0]]) - first
+    targets = np.concatenate([edges[:, 3], jumps[:, 1]]) - first
+    costs = np.concatenate([by_rule[np.maximum(edges[:, 1] - CALL + 1, 0)], np.zeros(len(jumps), np.int64)])
     order = np.argsort(sources, kind="stable")
-    start = np.searchsorted(sources[order], np.arange(fragment.n_states + 1)).astype(np.int32)
+    start = np.searchsorted(sources[order], np.arange(stop - first + 1)).astype(np.int32)
     length = int(_longest_path(start, targets[order], costs[order]))
     return None if length < 0 else length
 
 
 @njit(cache=True)
-def _longest_path(start: Ints, target: Ints, cost: NDArray[np.uint8]) -> int:
+def _longest_path(start: Ints, target: Ints, cost: NDArray[np.int64]) -> int:
     """Longest path from state 0 in topological order (Kahn); -1 if there is a cycle."""
     n_states = start.shape[0] - 1
     waiting = np.zeros(n_states, np.int32)

@@ -11,7 +11,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 MAX_CODE_POINT = 0x10FFFF
@@ -358,6 +358,40 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Recursive):
         return node.bodies
     return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
+
+
+def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
+    """A node like `node` with other parts, one for each of `children(node)`."""
+    match node:
+        case Concat():
+            return concat(*parts)
+        case Union():
+            return union(*parts)
+        case Intersect():
+            return intersect(*parts)
+        case Repeat(_, low, high):
+            return repeat(parts[0], low, high)
+        case Complement():
+            return complement(parts[0])
+        case Separated(_, _, kinds):
+            return separated(parts[0], zip(parts[1:], kinds, strict=True))
+        case Recursive(start, names, _):
+            return Recursive(start, names, tuple(parts))
+    return node
+
+
+def replaced(root: Node, by: Mapping[str, Node]) -> Node:
+    """`root` with another node for each reference whose name is in `by`, not inside `Recursive` nodes below it."""
+    made: dict[Node, Node] = {}
+    for node in descendants(root):
+        parts = children(node)
+        if isinstance(node, Ref):
+            made[node] = by.get(node.name, node)
+        elif isinstance(node, Recursive) or all(made[part] is part for part in parts):
+            made[node] = node
+        else:
+            made[node] = rebuilt(node, [made[part] for part in parts])
+    return made[root]
 
 
 def descendants(root: Node) -> list[Node]:

@@ -22,15 +22,11 @@ from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language.base import Language
 from pgen.tokens import walk_kernels
 from pgen.tokens.budget import TokenDistances
+from pgen.tokens.lexicon import lexicon_of
 from pgen.tokens.spellable import live_states
-from pgen.tokens.slices import slices_of
-from pgen.tokens.trie import trie_of
 from pgen.tokens.vocabulary import Vocabulary
 
 Mask = NDArray[np.uint32]
-
-LEVEL = 256
-"""Automaton states that one level of a slice may hold; with more its tokens are walked."""
 
 
 class TokenAutomaton:
@@ -44,28 +40,27 @@ class TokenAutomaton:
     def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
         self.language = language
         self.vocabulary = vocabulary
-        self._trie = trie_of(vocabulary)
+        self._lexicon = lexicon_of(vocabulary)
         single = np.zeros(256, np.bool_)
         single[list(vocabulary.single_bytes)] = True
         pruned = trim(fragment(language.node))
+        if len(pruned.fragment.begins) and not single.all():
+            occurring = np.zeros(256, np.bool_)
+            occurring[self._lexicon.trie.byte[1:]] = True
+            pruned = trim(pruned.fragment, occurring)
         if pruned.fragment.n_states == 0:
             raise InvalidLanguage(
                 f"{language!r} is empty: no text is a member",
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
         farthest = pruned.nearest if single.all() else byte_distances(pruned.fragment, single)
-        self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._trie))
+        self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._lexicon))
         self.start = self._dfa.start
         self._require_spellable(language, single)
-        self._slices = slices_of(vocabulary)
-        self._path, self._level = np.zeros(self._trie.max_depth + 1, np.int32), np.zeros(4 * LEVEL, np.int32)
-        self._words = -(-len(vocabulary) // 32)
-        flags = np.zeros(32 * self._words, np.uint8)
-        flags[list(vocabulary.eos)] = 1
-        self._eos = np.packbits(flags, bitorder="little").view("<u4").astype(np.uint32, copy=False)
+        self._scratch = np.zeros(max(4 * walk_kernels.LEVEL, self._lexicon.max_depth + 1), np.int32)
         self._masks: dict[int, Mask] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
-        self._distances = TokenDistances(self._dfa, self._trie)
+        self._distances = TokenDistances(self._dfa, self._lexicon)
 
     def _require_spellable(self, language: Language, single: NDArray[np.bool_]) -> None:
         if not self._dfa.table.live[self.start]:
@@ -97,11 +92,9 @@ class TokenAutomaton:
         return np.stack([self.mask(state) for state in states])
 
     def _walked(self, state: int) -> Mask:
-        mask, facts, dfa = np.zeros(self._words, np.uint32), np.empty(2, np.int32), self._dfa
+        mask, facts, dfa = np.zeros_like(self._lexicon.eos), np.empty(2, np.int32), self._dfa
         with dfa.lock:
-            while FULL == walk_kernels.fill(
-                dfa.nfa, dfa.table, self._trie, self._slices, state, self._path, self._level, mask, facts
-            ):
+            while walk_kernels.fill(dfa.memory, self._lexicon.memory, state, self._scratch, mask, facts) == FULL:
                 dfa.grow()
                 mask[:] = 0
         self._facts[state] = bool(facts[0]), int(facts[1])
@@ -109,16 +102,16 @@ class TokenAutomaton:
         return mask
 
     def _within_budget(self, state: int, budget: int) -> Mask:
-        mask = np.zeros(self._words, np.uint32)
-        doubtful = self._distances.certain(state, budget - 1, self._path, mask)
-        for node, target in doubtful:
+        mask, trie = np.zeros_like(self._lexicon.eos), self._lexicon.trie
+        for node, target in self._distances.certain(state, budget - 1, mask):
             if self._distances.within(target, budget - 1):
-                walk_kernels.allow(self._trie, node, mask)
+                for token in trie.tokens[trie.first[node] : trie.first[node + 1]]:
+                    mask[token >> 5] |= np.uint32(1 << (token & 31))
         return self._finished(state, mask)
 
     def _finished(self, state: int, mask: Mask) -> Mask:
         if state != ENDED and self._dfa.is_accepting(state):
-            mask |= self._eos
+            mask |= self._lexicon.eos
         mask.flags.writeable = False
         return mask
 

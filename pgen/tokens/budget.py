@@ -18,8 +18,8 @@ from pgen.automata.dfa import LazyDFA
 from pgen.automata.kernels import ENDED, FULL
 from pgen.errors import LimitExceeded
 from pgen.tokens import walk_kernels
+from pgen.tokens.lexicon import Lexicon
 from pgen.tokens.spellable import token_targets
-from pgen.tokens.trie import Trie
 
 MAX_WALKS = 20_000
 
@@ -27,25 +27,21 @@ MAX_WALKS = 20_000
 class TokenDistances:
     """Distances over one automaton and vocabulary, memoised."""
 
-    def __init__(self, dfa: LazyDFA, trie: Trie) -> None:
+    def __init__(self, dfa: LazyDFA, lexicon: Lexicon) -> None:
         self._dfa = dfa
-        self._trie = trie
-        self._longest = max(trie.max_depth, 1)
+        self._lexicon = lexicon
+        self._longest = max(lexicon.max_depth, 1)
         self._exact: dict[int, int] = {ENDED: 0}
         self._targets: dict[int, list[int]] = {}
 
-    def certain(
-        self, state: int, left: int, path: NDArray[np.int32], mask: NDArray[np.uint32]
-    ) -> list[tuple[int, int]]:
+    def certain(self, state: int, left: int, mask: NDArray[np.uint32]) -> list[tuple[int, int]]:
         """Set the bits of what is certain with `left` tokens to come; returns the doubtful (trie node, state) pairs."""
-        doubtful = np.zeros(2 * len(self._trie.byte) + 1, np.int32)
-        dfa = self._dfa
+        path = np.zeros(self._lexicon.max_depth + 1, np.int32)
+        doubtful = np.zeros(2 * len(self._lexicon.trie.byte) + 1, np.int32)
+        dfa, lexicon = self._dfa, self._lexicon.memory
         with dfa.lock:
             while (
-                walk_kernels.walk_budget(
-                    dfa.nfa, dfa.table, self._trie, state, path, left, self._longest, mask, doubtful
-                )
-                == FULL
+                walk_kernels.walk_budget(dfa.memory, lexicon, state, path, left, self._longest, mask, doubtful) == FULL
             ):
                 dfa.grow()
                 mask[:] = 0
@@ -98,7 +94,7 @@ class TokenDistances:
 
     def _successors(self, state: int) -> list[int]:
         if state not in self._targets:
-            found = token_targets(self._dfa, self._trie, state)
+            found = token_targets(self._dfa, self._lexicon, state)
             live = self._dfa.table.live
             self._targets[state] = [target for target in found if live[target]]
         return self._targets[state]

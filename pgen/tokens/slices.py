@@ -16,7 +16,6 @@ levels are ours. Masks are exact: slices decide how a mask is computed, not what
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,7 +44,7 @@ FAMILIES: tuple[tuple[ir.Ranges, ir.Ranges], ...] = (
     (_WORD, _WORD),
     (_SPACE, _WORD),
 )
-"""(first, rest) character classes; a token belongs to the first that fits, after the first of all, which covers them."""
+"""(first, rest) classes; the first family covers the others, of which a token belongs to the first that fits."""
 
 
 class Slices(NamedTuple):
@@ -55,12 +54,11 @@ class Slices(NamedTuple):
     section: NDArray[np.int32]  # (F + 2,) first node of each section
     edges: NDArray[np.int32]  # (E, 4) of the classes: state, first byte, last, state; from 0 to 1
     class_start: NDArray[np.int32]  # (2 F + 1,) first and rest class of each family, into edges
-    up_to: NDArray[np.uint32]  # (F, MAX_CHARACTERS + 1, words) the family's tokens of up to k characters
+    up_to: NDArray[np.uint32]  # (F (MAX_CHARACTERS + 1), words) family by family, its tokens of up to k characters
 
 
-@lru_cache(maxsize=16)
 def slices_of(vocabulary: Vocabulary) -> Slices:
-    """The slices of a vocabulary; cached, since every language needs them."""
+    """The slices of a vocabulary."""
     ids = vocabulary.text_ids.tolist()
     texts = {i: _plain_text(vocabulary.tokens[i]) for i in ids}
     members = [[i for i in ids if (text := texts[i]) and _fits(text, family)] for family in FAMILIES]
@@ -76,7 +74,7 @@ def slices_of(vocabulary: Vocabulary) -> Slices:
         bounds,
         np.concatenate(classes),
         np.cumsum([0, *map(len, classes)]).astype(np.int32),
-        np.stack([_up_to(covered_ids, texts, len(vocabulary)) for covered_ids in covered]),
+        np.concatenate([_up_to(covered_ids, texts, len(vocabulary)) for covered_ids in covered]),
     )
 
 

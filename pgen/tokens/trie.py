@@ -10,7 +10,6 @@ tokens and EOS are left out. Built in one pass over the sorted tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,17 +32,6 @@ class Trie(NamedTuple):
     first: NDArray[np.int32]
     tokens: NDArray[np.int32]
     only: NDArray[np.int32]
-
-    @property
-    def max_depth(self) -> int:
-        """Bytes of the longest token."""
-        return int(self.depth.max())
-
-
-@lru_cache(maxsize=16)
-def trie_of(vocabulary: Vocabulary) -> Trie:
-    """The trie of a vocabulary's text tokens; cached, since every language needs it."""
-    return build(vocabulary, vocabulary.text_ids.tolist())
 
 
 def build(vocabulary: Vocabulary, ids: Sequence[int]) -> Trie:

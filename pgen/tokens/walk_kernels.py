@@ -13,8 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.kernels import DEAD, FULL, OK, UNKNOWN, Nfa, Table, follow
-from pgen.tokens.slices import Slices
+from pgen.automata.kernels import DEAD, FULL, OK, UNKNOWN, Nfa, Table, follow, opened
+from pgen.automata.memory import Memory, int_rows, ints, octets, word_rows
+from pgen.tokens.slices import MAX_CHARACTERS, Slices
 from pgen.tokens.trie import NONE, Trie
 
 Ints = NDArray[np.int32]
@@ -23,10 +24,37 @@ Mask = NDArray[np.uint32]
 
 GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
+LEVEL = 256
+"""Automaton states that one level of a slice may hold; with more its tokens are walked."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
 
 
-@njit(cache=True)
+@njit(inline="always")
+def tries_at(memory: Memory, at: int) -> Trie:
+    """The trie whose arrays begin with array `at`."""
+    return Trie(
+        octets(memory, at),
+        ints(memory, at + 1),
+        ints(memory, at + 2),
+        ints(memory, at + 3),
+        ints(memory, at + 4),
+        ints(memory, at + 5),
+    )
+
+
+@njit(inline="always")
+def slices_at(memory: Memory, at: int) -> Slices:
+    """The slices whose arrays begin with array `at`."""
+    return Slices(
+        tries_at(memory, at),
+        ints(memory, at + 6),
+        int_rows(memory, at + 7),
+        ints(memory, at + 8),
+        word_rows(memory, at + 9),
+    )
+
+
+@njit(inline="always")
 def allow(trie: Trie, node: int, mask: Mask) -> None:
     """Set the bits of all tokens that end at a node."""
     for k in range(trie.first[node], trie.first[node + 1]):
@@ -35,44 +63,45 @@ def allow(trie: Trie, node: int, mask: Mask) -> None:
 
 
 @njit(cache=True)
-def fill(
-    nfa: Nfa, table: Table, trie: Trie, slices: Slices, state: int, path: Ints, level: Ints, mask: Mask, facts: Ints
-) -> int:
+def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state.
 
-    `facts` receives (whether any token is allowed, the largest `farthest` of the
-    states that allowed tokens lead to, or a bound on it). Scratch: `path` has a place
-    for each depth, `level` is any multiple of 4.
+    `lexicon` holds the vocabulary's `(trie, slices)`, `scratch` `SCRATCH` ints. `facts`
+    receives (whether any token is allowed, the largest `farthest` of the states that
+    allowed tokens lead to, or a bound on it).
     """
+    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
     facts[0], facts[1] = 0, 0
     for letter in FREQUENT:
         target = follow(nfa, table, state, nfa.class_of[letter])
         if target == UNKNOWN:
             return FULL
         if target == DEAD:
-            return walk(nfa, table, trie, 1, trie.byte.shape[0], state, path, mask, facts)
-    n_families = slices.up_to.shape[0]
+            return walk(nfa, table, trie, 1, trie.byte.shape[0], state, scratch, mask, facts)
+    slices = slices_at(lexicon, 6)
+    n_families = slices.section.shape[0] - 2
     for family in range(n_families):
-        outcome = judge(nfa, table, slices, family, state, level, mask, facts)
+        outcome = judge(nfa, table, slices, family, state, scratch, mask, facts)
         if outcome == UNKNOWN:
             return FULL
         if outcome == MIXED:
             first, end = slices.section[family] + 1, slices.section[family + 1]
-            if walk(nfa, table, slices.tries, first, end, state, path, mask, facts) == FULL:
+            if walk(nfa, table, slices.tries, first, end, state, scratch, mask, facts) == FULL:
                 return FULL
         elif family == 0:
             break
     first, end = slices.section[n_families] + 1, slices.tries.byte.shape[0]
-    return walk(nfa, table, slices.tries, first, end, state, path, mask, facts)
+    return walk(nfa, table, slices.tries, first, end, state, scratch, mask, facts)
 
 
 @njit(cache=True)
-def judge(nfa: Nfa, table: Table, slices: Slices, family: int, state: int, level: Ints, mask: Mask, facts: Ints) -> int:
+def judge(
+    nfa: Nfa, table: Table, slices: Slices, family: int, state: int, scratch: Ints, mask: Mask, facts: Ints
+) -> int:
     """Set the bits that a family's levels decide; `MIXED` if others have to be walked, `UNKNOWN` if full, else `OK`."""
-    most, size = slices.up_to.shape[1] - 1, level.shape[0] // 4
-    here, after, todo = level[:size], level[size : 2 * size], level[2 * size :]
+    here, after, todo = scratch[:LEVEL], scratch[LEVEL : 2 * LEVEL], scratch[2 * LEVEL : 4 * LEVEL]
     here[0], count, reached, outcome = state, 1, 0, OK
-    while reached < most:
+    while reached < MAX_CHARACTERS:
         part = 2 * family + min(reached, 1)
         first, end = slices.class_start[part], slices.class_start[part + 1]
         found = following(nfa, table, slices.edges, first, end, here, count, after, todo)
@@ -87,11 +116,12 @@ def judge(nfa: Nfa, table: Table, slices: Slices, family: int, state: int, level
             facts[0], facts[1] = 1, max(facts[1], table.farthest[after[i]])
             settled = settled and after[i] == here[i]
         if settled:
-            reached = most
+            reached = MAX_CHARACTERS
         here, after, count = after, here, found
     if reached > 0:
+        row = slices.up_to[family * (MAX_CHARACTERS + 1) + reached]
         for word in range(mask.shape[0]):
-            mask[word] |= slices.up_to[family, reached, word]
+            mask[word] |= row[word]
     return outcome
 
 
@@ -193,9 +223,8 @@ def walk(
 
 @njit(cache=True)
 def walk_budget(
-    nfa: Nfa,
-    table: Table,
-    trie: Trie,
+    memory: Memory,
+    lexicon: Memory,
     state: int,
     path: Ints,
     left: int,
@@ -209,6 +238,7 @@ def walk_budget(
     tokens of the `longest` length do not; the other trie nodes and targets are
     listed in `doubtful` as pairs, its first number counts them. `FULL` as ever.
     """
+    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
     path[0] = state
     doubtful[0] = 0
     byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
@@ -237,8 +267,9 @@ def walk_budget(
 
 
 @njit(cache=True)
-def targets(nfa: Nfa, table: Table, trie: Trie, state: int, path: Ints, reached: Ints) -> int:
+def targets(memory: Memory, lexicon: Memory, state: int, path: Ints, reached: Ints) -> int:
     """List in `reached[1:]` the state after each token (repeats in a row left out); `reached[0]` counts them."""
+    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
     path[0] = state
     reached[0] = 0
     byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first

@@ -78,7 +78,7 @@ def test_every_text_token_is_in_one_section():
 
 def test_levels_accumulate():
     slices = slices_of(VOCABULARY)
-    bits = np.unpackbits(slices.up_to.view(np.uint8), axis=2, bitorder="little")
+    bits = np.unpackbits(slices.up_to.view(np.uint8), axis=1, bitorder="little")
     for k in range(1, MAX_CHARACTERS + 1):
-        for v in np.flatnonzero(bits[0, k] & ~bits[0, k - 1]):
+        for v in np.flatnonzero(bits[k] & ~bits[k - 1]):
             assert len(TOKENS[v].decode()) == k

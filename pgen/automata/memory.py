@@ -1,0 +1,85 @@
+"""Many arrays as one argument: their addresses, opened again inside a kernel.
+
+Handing numba a tuple of forty arrays costs microseconds a call, and every use of one
+counts references, more than a mask look-up takes. Kernels therefore take a
+`Memory`, a row of (address, length, width) for each array, and open it as arrays that
+own nothing. Whoever makes a `Memory` keeps the arrays alive as long as it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir as llvm
+from numba import carray, njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+Memory = NDArray[np.int64]
+"""`(arrays, 3)`: address, length and, for two dimensions, width."""
+
+
+def memory_of(arrays: Iterable[Any]) -> Memory:
+    """Where arrays lie; nested tuples are flattened. All must be C-contiguous and stay alive."""
+    return np.array([_place(array) for array in _flat(arrays)], np.int64)
+
+
+def _flat(arrays: Iterable[Any]) -> Iterator[NDArray[Any]]:
+    for array in arrays:
+        if isinstance(array, tuple):
+            yield from _flat(array)
+        else:
+            yield array
+
+
+def _place(array: NDArray[Any]) -> tuple[int, int, int]:
+    assert array.flags.c_contiguous, "an opened array is read as contiguous"
+    return array.__array_interface__["data"][0], array.shape[0], array.shape[1] if array.ndim > 1 else 1
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _pointer(typing_context: Any, address: Any) -> Any:
+    """An integer as a pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], llvm.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate
+
+
+@njit(inline="always")
+def ints(memory: Memory, at: int) -> NDArray[np.int32]:
+    """Array `at` as int32."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int32)
+
+
+@njit(inline="always")
+def longs(memory: Memory, at: int) -> NDArray[np.int64]:
+    """Array `at` as int64."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int64)
+
+
+@njit(inline="always")
+def octets(memory: Memory, at: int) -> NDArray[np.uint8]:
+    """Array `at` as uint8."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.uint8)
+
+
+@njit(inline="always")
+def int_rows(memory: Memory, at: int) -> NDArray[np.int32]:
+    """Array `at` as int32 of two dimensions."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int32)
+
+
+@njit(inline="always")
+def long_rows(memory: Memory, at: int) -> NDArray[np.int64]:
+    """Array `at` as int64 of two dimensions."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int64)
+
+
+@njit(inline="always")
+def word_rows(memory: Memory, at: int) -> NDArray[np.uint32]:
+    """Array `at` as uint32 of two dimensions."""
+    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.uint32)
