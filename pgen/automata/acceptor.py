@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from pgen.automata.dfa import LazyDFA
-from pgen.automata.kernels import DEAD
+from pgen.automata.layout import DEAD
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import longest
 from pgen.language import ir

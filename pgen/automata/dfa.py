@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.kernels import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
+from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
 from pgen.automata.nfa import CALL, Fragment
 from pgen.automata.reachability import Trimmed, trim

@@ -113,10 +113,33 @@ def without_direct_recursion(syntax: Syntax, name: str, body: ir.Node) -> ir.Nod
     grown, first = _growth(syntax, name, body)
     between, after = _tail(syntax, name, syntax.nonempty(grown))
     before, operand = _tail(syntax, name, first)
-    item = ir.concat(ir.repeat(before, 0, None), operand, ir.repeat(after, 0, None))
-    if between == ir.EMPTY:
-        return item
-    return listed(between, item)
+    item = _operand_list(before, operand, after)
+    return item if between == ir.EMPTY else listed(between, item)
+
+
+def _operand_list(before: ir.Node, operand: ir.Node, after: ir.Node) -> ir.Node:
+    """before* operand after*, with a single copy of the operand in `t (op t)*` and `(t op)* t`."""
+    if before == ir.EMPTY and (separator := added_to(operand, after, "right")) not in (None, ir.EMPTY):
+        return listed(separator, operand)
+    if after == ir.EMPTY and (separator := added_to(operand, before, "left")) not in (None, ir.EMPTY):
+        return listed(separator, operand)
+    return ir.concat(ir.repeat(before, 0, None), operand, ir.repeat(after, 0, None))
+
+
+def added_to(operand: ir.Node, node: ir.Node, side: Side) -> ir.Node | None:
+    """What `node` has besides the operand, if each of its alternatives begins (or ends) with that."""
+    same, found = sequence(operand), list[ir.Node]()
+    for option in node.parts if isinstance(node, ir.Union) else (node,):
+        parts, cut = sequence(option), len(same)
+        if (parts[:cut] if side == "left" else parts[-cut:]) != same:
+            return None
+        found.append(ir.concat(*(parts[cut:] if side == "left" else parts[:-cut])))
+    return ir.union(*found)
+
+
+def sequence(node: ir.Node) -> tuple[ir.Node, ...]:
+    """The parts of a sequence; another node is one of one part."""
+    return node.parts if isinstance(node, ir.Concat) else (node,)
 
 
 def listed(separator: ir.Node, item: ir.Node) -> ir.Node:

@@ -7,6 +7,7 @@ matter, so large regular parts cost nothing. Linear in distinct nodes.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Generic, Literal, TypeVar
 
@@ -19,20 +20,24 @@ SOME_BYTES = ir.repeat(ir.ANY_BYTE, 1, None)
 
 
 def post_order(root: ir.Node, below: Callable[[ir.Node], Iterable[ir.Node]]) -> list[ir.Node]:
-    """Every distinct node that `below` leads to from `root`, each after what is below it."""
-    done: dict[ir.Node, None] = {}
+    """Every node object that `below` leads to from `root`, once, each after what is below it."""
+    done: dict[int, ir.Node] = {}
     waiting = [root]
     while waiting:
-        missing = [part for part in below(waiting[-1]) if part not in done]
+        top = waiting[-1]
+        missing = () if id(top) in done else [part for part in below(top) if id(part) not in done]
         if missing:
             waiting += missing
         else:
-            done[waiting.pop()] = None
-    return list(done)
+            done[id(waiting.pop())] = top
+    return list(done.values())
 
 
 class Fold(Generic[Value]):
-    """A function of nodes, defined by its values at the nodes `below`; values are kept."""
+    """A function of nodes, defined by its values at the nodes `below`; values are kept.
+
+    Nodes count by identity, since comparing large ones costs more than computing twice.
+    """
 
     def __init__(
         self,
@@ -40,17 +45,24 @@ class Fold(Generic[Value]):
         below: Callable[[ir.Node], Iterable[ir.Node]] = ir.children,
     ) -> None:
         self._combine, self._below = combine, below
-        self._values: dict[ir.Node, Value] = {}
+        self._values: dict[int, Value] = {}
+        self._alive: list[ir.Node] = []
 
     def __call__(self, node: ir.Node) -> Value:
         values = self._values
-        if node not in values:
-            for part in post_order(node, self._unknown):
-                values[part] = self._combine(part)
-        return values[node]
-
-    def _unknown(self, node: ir.Node) -> list[ir.Node]:
-        return [part for part in self._below(node) if part not in self._values]
+        if id(node) in values:
+            return values[id(node)]
+        waiting = [node]
+        while waiting:
+            top = waiting[-1]
+            if id(top) in values:
+                waiting.pop()
+            elif missing := [part for part in self._below(top) if id(part) not in values]:
+                waiting += missing
+            else:
+                values[id(top)] = self._combine(top)
+                self._alive.append(waiting.pop())
+        return values[id(node)]
 
 
 def rebuilt(node: ir.Node, parts: Sequence[ir.Node]) -> ir.Node:
@@ -137,9 +149,14 @@ class Syntax:
         self.nullable = nullability(())
         self.nonempty: Fold[ir.Node] = Fold(self._nonempty)
         self.size: Fold[int] = Fold(self._size)
+        # The direct parts of a node that mention rules.
+        self.parts: Fold[list[ir.Node]] = Fold(self._parts, lambda node: ())
+        # How often a node mentions each rule once shared nodes are written out.
+        self.calls: Fold[dict[str, int]] = Fold(self._calls, lambda node: ())
 
-    def parts(self, node: ir.Node) -> Sequence[ir.Node]:
-        """The direct parts of a node that mention rules."""
+    def _parts(self, node: ir.Node) -> list[ir.Node]:
+        if not self.mentions(node):
+            return []
         return [part for part in ir.children(node) if self.mentions(part)]
 
     def _mentions(self, node: ir.Node) -> bool:
@@ -188,14 +205,16 @@ class Syntax:
                 return below + self.size(separator) * (2 * len(items) - 1)
         return 1 + below
 
-    def calls(self, root: ir.Node) -> dict[str, int]:
-        """How often each rule is mentioned once shared nodes are written out."""
-        times = dict.fromkeys(post_order(root, self.parts), 0)
-        times[root] = 1
-        for node in reversed(times):
+    def _calls(self, root: ir.Node) -> dict[str, int]:
+        order = post_order(root, self.parts)
+        times = {id(node): 0 for node in order} | {id(root): 1}
+        names: dict[str, int] = {}
+        for node in reversed(order):
+            if isinstance(node, ir.Ref):
+                names[node.name] = names.get(node.name, 0) + times[id(node)]
             for part in self.parts(node):
-                times[part] += times[node]
-        return {node.name: count for node, count in times.items() if isinstance(node, ir.Ref)}
+                times[id(part)] += times[id(node)]
+        return names
 
     def replaced(self, node: ir.Node, rules: Mapping[str, ir.Node]) -> ir.Node:
         """The node with the given rules in place of their mentions."""
@@ -205,8 +224,7 @@ class Syntax:
                 return rules.get(part.name, part)
             below = ir.children(part)
             changed = [value(child) if self.mentions(child) else child for child in below]
-            same = all(new is old for new, old in zip(changed, below, strict=True))
-            return part if same else rebuilt(part, changed)
+            return part if all(map(operator.is_, changed, below)) else rebuilt(part, changed)
 
         value: Fold[ir.Node] = Fold(combine, self.parts)
         return value(node)

@@ -16,13 +16,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from pgen.automata.recursion import without_direct_recursion, without_mutual_left_recursion
-from pgen.automata.rule_syntax import Fold, Syntax, nullability, productivity, rebuilt
+from pgen.automata.rule_syntax import Fold, Syntax, nullability, post_order, productivity, rebuilt
 from pgen.automata.scopes import flattened
 from pgen.errors import UnsupportedFeature
 from pgen.language import ir
 
-MAX_GROWTH = 2000
+MAX_GROWTH = 300
 """How much writing out one rule may add to the size of the whole; a larger one stays a rule."""
+MAX_REGULAR_GROWTH = 2000
+"""The same for a rule that mentions no other: it joins the regular parts around it."""
 
 Bodies = dict[str, ir.Node]
 
@@ -81,7 +83,6 @@ class _System:
 
     def _callees_first(self) -> list[str]:
         """The rules that the start leads to, each after those it mentions, but for recursion."""
-        calls = {name: tuple(self.syntax.calls(body)) for name, body in self.bodies.items()}
         waiting = [iter(self.syntax.calls(self.start))]
         entered, path, done = set[str](), list[str](), list[str]()
         while waiting:
@@ -89,7 +90,7 @@ class _System:
             if name is not None:
                 entered.add(name)
                 path.append(name)
-                waiting.append(iter(calls[name]))
+                waiting.append(iter(self.syntax.calls(self.bodies[name])))
             else:
                 waiting.pop()
                 done += [path.pop()] if path else []
@@ -97,12 +98,10 @@ class _System:
 
     def _replace(self, rules: Mapping[str, ir.Node]) -> set[str]:
         """Put nodes in place of mentions; the names of the rules that change."""
-        changed = set[str]()
         self.start = self.syntax.replaced(self.start, rules)
-        for name, body in self.bodies.items():
-            self.bodies[name] = self.syntax.replaced(body, rules)
-            if self.bodies[name] is not body:
-                changed.add(name)
+        changed = {name for name, body in self.bodies.items() if rules.keys() & self.syntax.calls(body).keys()}
+        for name in changed:
+            self.bodies[name] = self.syntax.replaced(self.bodies[name], rules)
         return changed
 
     def remove_empty_strings(self) -> None:
@@ -116,7 +115,7 @@ class _System:
         self._keep_reachable()
 
     def remove_direct_recursion(self, names: Iterable[str]) -> None:
-        for name in names:
+        for name in [name for name in names if name in self.syntax.calls(self.bodies[name])]:
             self.bodies[name] = without_direct_recursion(self.syntax, name, self.bodies[name])
 
     def write_out(self) -> None:
@@ -139,7 +138,7 @@ class _System:
                 body = self.syntax.replaced(body, written)
                 calls[name] = self.syntax.calls(body)
             growth = self.syntax.size(body) * (uses[name] - 1)
-            if name not in calls[name] and growth <= MAX_GROWTH:
+            if name not in calls[name] and growth <= (MAX_GROWTH if calls[name] else MAX_REGULAR_GROWTH):
                 written[name] = body
         return written
 
@@ -195,5 +194,43 @@ def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 
 def _without_boolean_operations(syntax: Syntax, start: ir.Node, bodies: Bodies) -> tuple[ir.Node, Bodies]:
-    """Intersections and complements of rules that turn out to be regular, as regular nodes."""
-    return start, bodies
+    """Intersections and complements with their rules written out, which must be regular."""
+    if not any(_has_boolean_operation(syntax, body) for body in (start, *bodies.values())):
+        return start, bodies
+    done: Bodies = {}
+    for group in components({name: syntax.calls(body) for name, body in bodies.items()}):
+        done |= {name: _with_regular_operands(syntax, bodies[name], done) for name in group}
+    return _with_regular_operands(syntax, start, done), done
+
+
+def _has_boolean_operation(syntax: Syntax, body: ir.Node) -> bool:
+    return any(isinstance(node, (ir.Intersect, ir.Complement)) for node in post_order(body, syntax.parts))
+
+
+def _with_regular_operands(syntax: Syntax, body: ir.Node, known: Bodies) -> ir.Node:
+    def combine(node: ir.Node) -> ir.Node:
+        parts = [value(part) if syntax.mentions(part) else part for part in ir.children(node)]
+        if isinstance(node, (ir.Intersect, ir.Complement)):
+            parts = [_regular(syntax, part, known, node) if syntax.mentions(part) else part for part in parts]
+        return rebuilt(node, parts)
+
+    value: Fold[ir.Node] = Fold(combine, syntax.parts)
+    return value(body)
+
+
+def _regular(syntax: Syntax, node: ir.Node, known: Bodies, operation: ir.Node) -> ir.Node:
+    """A node without rules for one that is an operand of an operation."""
+    sign, operator = ("~", "complement") if isinstance(operation, ir.Complement) else ("&", "intersection")
+    missing = [name for name in syntax.calls(node) if name not in known]
+    if missing:
+        raise UnsupportedFeature(
+            f"rule {missing[0]!r} is defined through the {operator} ({sign}) of itself",
+            hint=f"use {sign} on rules that do not lead back to themselves",
+        )
+    rules = _reduced(syntax, node, known)
+    if rules.bodies:
+        raise UnsupportedFeature(
+            f"{sign} of a context-free language: the {operator} needs the recursive rule {next(iter(rules.bodies))!r}",
+            hint=f"use {sign} on regular languages: terminals, and rules without nesting",
+        )
+    return rules.start

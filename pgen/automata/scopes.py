@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from pgen.automata.recursion import listed
+from pgen.automata.recursion import added_to, listed, sequence
 from pgen.automata.rule_syntax import Fold, Syntax, rebuilt
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
@@ -97,13 +97,14 @@ def _with_lists(parts: Sequence[ir.Node]) -> list[ir.Node]:
     done: list[ir.Node] = []
     for part in parts:
         again = part.item if isinstance(part, ir.Repeat) and (part.low, part.high) == (0, None) else ir.EPSILON
-        inner = again.parts if isinstance(again, ir.Concat) else (again,)
-        n_same = _common_end(done, inner)
-        if n_same and any(isinstance(node, ir.Ref) for node in ir.descendants(again)):
-            item = ir.concat(*done[-n_same:])
-            done[-n_same:] = [listed(ir.concat(*inner[:-n_same]), item)]
-        else:
+        option = again.parts[0] if isinstance(again, ir.Union) else again
+        n_same = _common_end(done, sequence(option))
+        item = ir.concat(*done[len(done) - n_same :])
+        separator = added_to(item, again, "right") if n_same else None
+        if separator is None:
             done.append(part)
+        else:
+            done[-n_same:] = [listed(separator, item)]
     return done
 
 

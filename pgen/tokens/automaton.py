@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.dfa import LazyDFA
-from pgen.automata.kernels import DEAD, ENDED, FULL
+from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import byte_distances, longest, trim
 from pgen.errors import DeadEnd, InvalidLanguage
@@ -117,12 +117,17 @@ class TokenAutomaton:
 
     def advance(self, state: int, token: int) -> int:
         """The state after one more token. Raises `DeadEnd` if the token is not allowed."""
-        mask = self.mask(state)
-        if not 0 <= token < len(self.vocabulary) or not mask[token >> 5] >> np.uint32(token & 31) & np.uint32(1):
-            raise self._not_allowed(state, token)
+        dfa, lexicon = self._dfa, self._lexicon.memory
         if token in self.vocabulary.eos:
-            return ENDED
-        return self._dfa.run(state, self.vocabulary.tokens[token])
+            if state != ENDED and dfa.is_accepting(state):
+                return ENDED
+        elif 0 <= token < len(self.vocabulary):
+            after = walk_kernels.step(dfa.memory, lexicon, state, token)
+            if after == UNKNOWN:
+                after = dfa.settled(lambda: walk_kernels.step(dfa.memory, lexicon, state, token))
+            if after != DEAD:
+                return int(after)
+        raise self._not_allowed(state, token)
 
     def _not_allowed(self, state: int, token: int) -> DeadEnd:
         if not 0 <= token < len(self.vocabulary):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.dfa import LazyDFA
-from pgen.automata.kernels import ENDED, FULL
+from pgen.automata.layout import ENDED, FULL
 from pgen.errors import LimitExceeded
 from pgen.tokens import walk_kernels
 from pgen.tokens.lexicon import Lexicon

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 class Lexicon(NamedTuple):
-    """`memory` is `memory_of((trie, slices))`; `eos` the mask of the EOS ids."""
+    """`memory` is that of what stands before it; `eos` the mask of the EOS ids."""
 
     trie: Trie
     slices: Slices
+    token_start: NDArray[np.int64]  # (V + 1,) into token_bytes; tokens that are no text have no bytes
+    token_bytes: NDArray[np.uint8]
     memory: Memory
     eos: NDArray[np.uint32]
 
@@ -37,4 +39,9 @@ def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
     eos = np.zeros(-(-len(vocabulary) // 32), np.uint32)
     for token in vocabulary.eos:
         eos[token >> 5] |= np.uint32(1 << (token & 31))
-    return Lexicon(trie, slices, memory_of((trie, slices)), eos)
+    is_text = np.zeros(len(vocabulary), np.bool_)
+    is_text[vocabulary.text_ids] = True
+    data = [token if text else b"" for token, text in zip(vocabulary.tokens, is_text, strict=True)]
+    token_start = np.cumsum([0, *map(len, data)])
+    parts = trie, slices, token_start, np.frombuffer(b"".join(data) + b"\0", np.uint8)
+    return Lexicon(*parts, memory_of(parts), eos)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.dfa import LazyDFA
-from pgen.automata.kernels import FULL
+from pgen.automata.layout import FULL
 from pgen.automata.reachability import UNREACHABLE, Trimmed
 from pgen.errors import UnsupportedFeature
 from pgen.tokens import walk_kernels

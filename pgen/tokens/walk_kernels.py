@@ -2,9 +2,9 @@
 
 A walk visits every trie node that the automaton can follow, each once, and skips whole
 subtrees where it dies; `fill` first judges slices of the vocabulary (`pgen.tokens.slices`)
-where words are likely. Kernels return `FULL` when the DFA has to grow. Arrays are taken
-out of their tuples before the loops, and known transitions are read in place: a call
-with tuples of arrays counts references, which costs more than the step.
+where words are likely. Kernels return `FULL` when the DFA has to grow. `memory` is that of
+the automaton, `lexicon` that of the vocabulary (`pgen.tokens.lexicon`); known transitions are
+read in place, since a call costs more than the step.
 """
 
 from __future__ import annotations
@@ -13,15 +13,30 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.kernels import DEAD, FULL, OK, UNKNOWN, Nfa, Table, follow, opened
-from pgen.automata.memory import Memory, int_rows, ints, octets, word_rows
-from pgen.tokens.slices import MAX_CHARACTERS, Slices
-from pgen.tokens.trie import NONE, Trie
+from pgen.automata.kernels import follow, run
+from pgen.automata.layout import (
+    CLASS_OF,
+    DEAD,
+    FULL,
+    OK,
+    STATE_FARTHEST,
+    STATE_LIVE,
+    STATE_NEAREST,
+    TRANSITIONS,
+    UNKNOWN,
+)
+from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
+from pgen.tokens.slices import MAX_CHARACTERS
+from pgen.tokens.trie import NONE
 
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint32]
 
+WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17
+"""Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
+BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
+"""Places of a trie's arrays after its first."""
 GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
 LEVEL = 256
@@ -29,82 +44,55 @@ LEVEL = 256
 FREQUENT = np.frombuffer(b"eta", np.uint8)
 
 
-@njit(inline="always")
-def tries_at(memory: Memory, at: int) -> Trie:
-    """The trie whose arrays begin with array `at`."""
-    return Trie(
-        octets(memory, at),
-        ints(memory, at + 1),
-        ints(memory, at + 2),
-        ints(memory, at + 3),
-        ints(memory, at + 4),
-        ints(memory, at + 5),
-    )
-
-
-@njit(inline="always")
-def slices_at(memory: Memory, at: int) -> Slices:
-    """The slices whose arrays begin with array `at`."""
-    return Slices(
-        tries_at(memory, at),
-        ints(memory, at + 6),
-        int_rows(memory, at + 7),
-        ints(memory, at + 8),
-        word_rows(memory, at + 9),
-    )
-
-
-@njit(inline="always")
-def allow(trie: Trie, node: int, mask: Mask) -> None:
-    """Set the bits of all tokens that end at a node."""
-    for k in range(trie.first[node], trie.first[node + 1]):
-        token = trie.tokens[k]
-        mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+@njit(cache=True)
+def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
+    """Set the bits of all tokens that end at a node of the trie at `at`."""
+    first, tokens = ints(lexicon, at + FIRST), ints(lexicon, at + TOKENS)
+    for k in range(first[node], first[node + 1]):
+        mask[tokens[k] >> 5] |= np.uint32(1) << np.uint32(tokens[k] & 31)
 
 
 @njit(cache=True)
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state.
 
-    `lexicon` holds the vocabulary's `(trie, slices)`, `scratch` `SCRATCH` ints. `facts`
+    `scratch` holds `4 LEVEL` ints and one for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
     allowed tokens lead to, or a bound on it).
     """
-    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
     facts[0], facts[1] = 0, 0
     for letter in FREQUENT:
-        target = follow(nfa, table, state, nfa.class_of[letter])
+        target = follow(memory, state, octets(memory, CLASS_OF)[letter])
         if target == UNKNOWN:
             return FULL
         if target == DEAD:
-            return walk(nfa, table, trie, 1, trie.byte.shape[0], state, scratch, mask, facts)
-    slices = slices_at(lexicon, 6)
-    n_families = slices.section.shape[0] - 2
+            count = octets(lexicon, WHOLE + BYTE).shape[0]
+            return walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts)
+    section = ints(lexicon, SECTION)
+    n_families = section.shape[0] - 2
     for family in range(n_families):
-        outcome = judge(nfa, table, slices, family, state, scratch, mask, facts)
+        outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
         if outcome == UNKNOWN:
             return FULL
         if outcome == MIXED:
-            first, end = slices.section[family] + 1, slices.section[family + 1]
-            if walk(nfa, table, slices.tries, first, end, state, scratch, mask, facts) == FULL:
+            first, end = section[family] + 1, section[family + 1]
+            if walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts) == FULL:
                 return FULL
         elif family == 0:
             break
-    first, end = slices.section[n_families] + 1, slices.tries.byte.shape[0]
-    return walk(nfa, table, slices.tries, first, end, state, scratch, mask, facts)
+    first, end = section[n_families] + 1, section[n_families + 1]
+    return walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts)
 
 
 @njit(cache=True)
-def judge(
-    nfa: Nfa, table: Table, slices: Slices, family: int, state: int, scratch: Ints, mask: Mask, facts: Ints
-) -> int:
+def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
     """Set the bits that a family's levels decide; `MIXED` if others have to be walked, `UNKNOWN` if full, else `OK`."""
     here, after, todo = scratch[:LEVEL], scratch[LEVEL : 2 * LEVEL], scratch[2 * LEVEL : 4 * LEVEL]
+    class_start, farthest = ints(lexicon, CLASS_START), ints(memory, STATE_FARTHEST)
     here[0], count, reached, outcome = state, 1, 0, OK
     while reached < MAX_CHARACTERS:
         part = 2 * family + min(reached, 1)
-        first, end = slices.class_start[part], slices.class_start[part + 1]
-        found = following(nfa, table, slices.edges, first, end, here, count, after, todo)
+        found = following(memory, lexicon, class_start[part], class_start[part + 1], here, count, after, todo)
         if found == UNKNOWN:
             return UNKNOWN
         if found <= GONE:
@@ -113,13 +101,13 @@ def judge(
         reached += 1
         settled = reached > 1 and found == count
         for i in range(found):
-            facts[0], facts[1] = 1, max(facts[1], table.farthest[after[i]])
+            facts[0], facts[1] = 1, max(facts[1], farthest[after[i]])
             settled = settled and after[i] == here[i]
         if settled:
             reached = MAX_CHARACTERS
         here, after, count = after, here, found
     if reached > 0:
-        row = slices.up_to[family * (MAX_CHARACTERS + 1) + reached]
+        row = word_rows(lexicon, UP_TO)[family * (MAX_CHARACTERS + 1) + reached]
         for word in range(mask.shape[0]):
             mask[word] |= row[word]
     return outcome
@@ -127,15 +115,15 @@ def judge(
 
 @njit(cache=True)
 def following(
-    nfa: Nfa, table: Table, edges: Ints, first: int, end: int, here: Ints, count: int, after: Ints, todo: Ints
+    memory: Memory, lexicon: Memory, first: int, end: int, here: Ints, count: int, after: Ints, todo: Ints
 ) -> int:
     """List in `after` the states behind `here[:count]` and any one character of a class; returns how many.
 
-    `GONE`, `MIXED` or `UNKNOWN` (the DFA must grow) as they stand. `todo` holds pairs
-    of a state of the class and a state of the DFA.
+    `GONE`, `MIXED` or `UNKNOWN` (the DFA must grow) as they stand. The class is given by
+    its edges from `first` to `end`; `todo` holds pairs of a state of it and one of the DFA.
     """
-    transitions, live, class_of = table.transitions, table.live, nfa.class_of
-    found, dead = 0, False
+    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
+    edges, found, dead = int_rows(lexicon, EDGES), 0, False
     for i in range(count):
         todo[0], todo[1], done, waiting = 0, here[i], 0, 1
         while done < waiting:
@@ -147,15 +135,15 @@ def following(
                 for symbol in range(class_of[edges[e, 1]], class_of[edges[e, 2]] + 1):
                     target = transitions[source, symbol]
                     if target == UNKNOWN:
-                        target = np.int32(follow(nfa, table, source, symbol))
+                        target = np.int32(follow(memory, source, symbol))
                         if target == UNKNOWN:
                             return UNKNOWN
                     if target == DEAD:
                         dead = True
                     elif edges[e, 3] != 1:
-                        waiting = noted(todo, waiting, edges[e, 3], target)
+                        waiting = noted_pair(todo, waiting, edges[e, 3], target)
                     elif live[target]:
-                        found = noted(after, found, -1, target)
+                        found = noted(after, found, target)
                     else:
                         return MIXED
                     if waiting < 0 or found < 0 or (dead and (found > 0 or waiting > 1)):
@@ -164,16 +152,20 @@ def following(
 
 
 @njit(cache=True)
-def noted(places: Ints, count: int, inside: int, state: int) -> int:
-    """Add a state (or a pair, if `inside` is not -1) unless it is there; the new count, or -1 without room."""
-    if inside < 0:
-        for i in range(count):
-            if places[i] == state:
-                return count
-        if count == places.shape[0]:
-            return -1
-        places[count] = state
-        return count + 1
+def noted(places: Ints, count: int, state: int) -> int:
+    """Add a state unless it is there; the new count, or -1 without room."""
+    for i in range(count):
+        if places[i] == state:
+            return count
+    if count == places.shape[0]:
+        return -1
+    places[count] = state
+    return count + 1
+
+
+@njit(cache=True)
+def noted_pair(places: Ints, count: int, inside: int, state: int) -> int:
+    """Add a pair unless it is there; the new count, or -1 without room."""
     for i in range(count):
         if places[2 * i] == inside and places[2 * i + 1] == state:
             return count
@@ -185,12 +177,13 @@ def noted(places: Ints, count: int, inside: int, state: int) -> int:
 
 @njit(cache=True)
 def walk(
-    nfa: Nfa, table: Table, trie: Trie, first: int, stop: int, state: int, path: Ints, mask: Mask, facts: Ints
+    memory: Memory, lexicon: Memory, at: int, first: int, stop: int, state: int, path: Ints, mask: Mask, facts: Ints
 ) -> int:
-    """`fill` by the trie nodes from `first` (below a root) up to `stop`; facts are added to."""
-    byte, depths, end, only = trie.byte, trie.depth, trie.end, trie.only
-    transitions, live, farthest, class_of = table.transitions, table.live, table.farthest, nfa.class_of
-    any_allowed, largest, last = facts[0], facts[1], np.int32(-1)
+    """`fill` by the nodes from `first` (below a root) up to `stop` of the trie at `at`; facts are added to."""
+    byte, depths = octets(lexicon, at + BYTE), ints(lexicon, at + DEPTH)
+    end, only = ints(lexicon, at + END), ints(lexicon, at + ONLY)
+    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
+    farthest, any_allowed, largest, last = ints(memory, STATE_FARTHEST), facts[0], facts[1], np.int32(-1)
     path[0] = state
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
     one = np.uint64(1)
@@ -200,7 +193,7 @@ def walk(
         source, symbol = path[depth - one], class_of[np.uint64(byte[node])]
         target = transitions[np.uint64(source), np.uint64(symbol)]
         if target == UNKNOWN:
-            target = np.int32(follow(nfa, table, source, symbol))
+            target = np.int32(follow(memory, source, symbol))
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
@@ -212,7 +205,7 @@ def walk(
             if token >= 0:
                 mask[np.uint64(token) >> np.uint64(5)] |= np.uint32(1) << np.uint32(token & 31)
             else:
-                allow(trie, np.int64(node), mask)
+                allow(lexicon, at, np.int64(node), mask)
             if target != last:
                 any_allowed, last = 1, target
                 largest = max(largest, farthest[np.uint64(target)])
@@ -222,43 +215,46 @@ def walk(
 
 
 @njit(cache=True)
+def step(memory: Memory, lexicon: Memory, state: int, token: int) -> int:
+    """The state after a token, `DEAD` if it is not allowed, `UNKNOWN` if the DFA has to grow."""
+    start, data = longs(lexicon, TOKEN_START), octets(lexicon, TOKEN_BYTES)
+    if start[token] == start[token + 1]:
+        return DEAD
+    state = run(memory, state, data[start[token] : start[token + 1]])
+    return state if state <= DEAD or octets(memory, STATE_LIVE)[state] else DEAD
+
+
+@njit(cache=True)
 def walk_budget(
-    memory: Memory,
-    lexicon: Memory,
-    state: int,
-    path: Ints,
-    left: int,
-    longest: int,
-    mask: Mask,
-    doubtful: Ints,
+    memory: Memory, lexicon: Memory, state: int, path: Ints, left: int, longest: int, mask: Mask, doubtful: Ints
 ) -> int:
-    """Like `walk`, with `left` tokens to spend after the one drawn.
+    """Like `fill`, with `left` tokens to spend after the one drawn.
 
     A target is certain if single bytes get it to acceptance in time, hopeless if
     tokens of the `longest` length do not; the other trie nodes and targets are
     listed in `doubtful` as pairs, its first number counts them. `FULL` as ever.
     """
-    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
+    byte, depths, end, only = octets(lexicon, BYTE), ints(lexicon, DEPTH), ints(lexicon, END), ints(lexicon, ONLY)
+    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
+    nearest, farthest = ints(memory, STATE_NEAREST), ints(memory, STATE_FARTHEST)
     path[0] = state
     doubtful[0] = 0
-    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
-    transitions, live, class_of = table.transitions, table.live, nfa.class_of
     node, count = 1, byte.shape[0]
     while node < count:
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
         if target == UNKNOWN:
-            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            target = follow(memory, path[depth - 1], class_of[byte[node]])
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
             node = end[node]
             continue
         path[depth] = target
-        if live[target] and first[node] < first[node + 1]:
-            if table.farthest[target] <= left:
-                allow(trie, node, mask)
-            elif (table.nearest[target] + longest - 1) // longest <= left:
+        if live[target] and only[node] != NONE:
+            if farthest[target] <= left:
+                allow(lexicon, WHOLE, node, mask)
+            elif (nearest[target] + longest - 1) // longest <= left:
                 doubtful[1 + 2 * doubtful[0]] = node
                 doubtful[2 + 2 * doubtful[0]] = target
                 doubtful[0] += 1
@@ -269,24 +265,23 @@ def walk_budget(
 @njit(cache=True)
 def targets(memory: Memory, lexicon: Memory, state: int, path: Ints, reached: Ints) -> int:
     """List in `reached[1:]` the state after each token (repeats in a row left out); `reached[0]` counts them."""
-    (nfa, table), trie = opened(memory), tries_at(lexicon, 0)
+    byte, depths, end, only = octets(lexicon, BYTE), ints(lexicon, DEPTH), ints(lexicon, END), ints(lexicon, ONLY)
+    transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
     path[0] = state
     reached[0] = 0
-    byte, depths, end, first = trie.byte, trie.depth, trie.end, trie.first
-    transitions, class_of = table.transitions, nfa.class_of
     node, count = 1, byte.shape[0]
     while node < count:
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
         if target == UNKNOWN:
-            target = follow(nfa, table, path[depth - 1], class_of[byte[node]])
+            target = follow(memory, path[depth - 1], class_of[byte[node]])
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
             node = end[node]
             continue
         path[depth] = target
-        if first[node] < first[node + 1] and (reached[0] == 0 or reached[reached[0]] != target):
+        if only[node] != NONE and (reached[0] == 0 or reached[reached[0]] != target):
             reached[0] += 1
             reached[reached[0]] = target
         node += 1
