@@ -11,8 +11,8 @@ import numpy as np
 
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD
+from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
-from pgen.automata.reachability import longest
 from pgen.language import ir
 
 

@@ -17,7 +17,8 @@ from numba.typed import Dict
 from numpy.typing import NDArray
 
 from pgen.automata.dfa import START, LazyDFA
-from pgen.automata.nfa import NOTHING, Fragment, fragment
+from pgen.automata.nfa import fragment
+from pgen.automata.pieces import Fragment, as_edges, as_jumps
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
@@ -118,7 +119,7 @@ def _pairs(left: Ints, right: Ints, left_start: int, right_start: int, positive:
 def _embedded(dfa: Complete) -> Fragment:
     """A DFA as a fragment: state s becomes s + 2, a copy of the start becomes 0, acceptance jumps to 1."""
     if len(dfa.table) < 2:
-        return NOTHING
+        return Fragment(2, as_edges([]), as_jumps([]))
     sources, firsts = np.nonzero(np.diff(dfa.table, axis=1, prepend=-1))
     targets = dfa.table[sources, firsts]
     # A run of equal targets ends before the next change in its row, or at the last byte.

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pgen.automata import kernels
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
-from pgen.automata.nfa import CALL, Fragment
+from pgen.automata.pieces import CALL, Fragment
 from pgen.automata.reachability import Trimmed, trim
 from pgen.automata.stacks import MAX_DEPTH, empty_stacks, grown_stacks
 from pgen.errors import LimitExceeded

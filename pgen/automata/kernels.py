@@ -153,7 +153,7 @@ def call(memory: Memory) -> bool:
     base, kept = node_counters[2], 0
     for i in range(waiting):
         if pending[3 * i] == rule:
-            if not placed(memory, base, pending[3 * i + 1], pending[3 * i + 2]):
+            if not pushed(memory, base, pending[3 * i + 1], pending[3 * i + 2]):
                 node_counters[2] = base
                 return False
         else:
@@ -163,6 +163,18 @@ def call(memory: Memory) -> bool:
     counters[6] = kept
     node = node_of(memory, base)
     return node != UNKNOWN and arrive(memory, ints(memory, BEGIN)[rule], node)
+
+
+@njit(cache=True)
+def pushed(memory: Memory, base: int, state: int, stack: int) -> bool:
+    """Add a return to `state` above `stack` to the pile; a tail call adds none of its own."""
+    if not octets(memory, IS_END)[state]:
+        return placed(memory, base, state, stack)
+    start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
+    for k in range(start[stack], start[stack + 1]):  # noqa: SIM110 (numba compiles loops, not generators)
+        if not placed(memory, base, returns[k], parents[k]):
+            return False
+    return True
 
 
 @njit(cache=True)

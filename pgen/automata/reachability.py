@@ -1,4 +1,4 @@
-"""Distances to acceptance in a fragment, trimming, and the lengths of members.
+"""Distances to acceptance in a fragment, and trimming.
 
 Distances are 0-1 breadth-first searches backwards from the end (a byte edge costs 1,
 a jump 0), in numba, linear in the edges; where rules are called, Knuth's shortest paths
@@ -8,14 +8,13 @@ on a path from start to end; then every non-empty set of its states can be compl
 
 from __future__ import annotations
 
-from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.nfa import CALL, Fragment
+from pgen.automata.pieces import CALL, Fragment
 
 UNREACHABLE = 2**30
 
@@ -59,6 +58,8 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_]) -> Ints:
 
     `UNREACHABLE` where there is no such way. A call costs what its rule does.
     """
+    if fragment.n_states == 0:
+        return np.zeros(0, np.int32)
     edges = fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins):
         return _distances_with_calls(fragment._replace(edges=edges))
@@ -201,70 +202,3 @@ def _relax(
                 if not queued[source]:
                     queue[tail], queued[source] = source, 1
                     tail = (tail + 1) % (n_states + 1)
-
-
-def longest(fragment: Fragment) -> int | None:
-    """Bytes of the longest member of a trimmed fragment; `None` if there is no longest."""
-    lengths: dict[int, int] = {}
-    bounds = np.array([0, *fragment.begins, fragment.n_states])
-    block = np.searchsorted(bounds, fragment.edges[:, 0], side="right") - 1
-    called = [
-        set((part[part[:, 1] >= CALL, 1] - CALL).tolist())
-        for part in (fragment.edges[block == i] for i in range(len(bounds) - 1))
-    ]
-    try:
-        order = list(
-            TopologicalSorter({i: {rule + 1 for rule in rules} for i, rules in enumerate(called)}).static_order()
-        )
-    except CycleError:
-        return None
-    for i in order:
-        length = _longest_of(fragment, int(bounds[i]), int(bounds[i + 1]), lengths)
-        if length is None:
-            return None
-        lengths[i] = length
-    return lengths[0]
-
-
-def _longest_of(fragment: Fragment, first: int, stop: int, lengths: dict[int, int]) -> int | None:
-    """Bytes of the longest way through the states from `first` up to `stop`, whose second is the end."""
-
-    def inside(rows: Ints) -> Ints:
-        return rows[(rows[:, 0] >= first) & (rows[:, 0] < stop)]
-
-    edges, jumps = inside(fragment.edges), inside(fragment.jumps)
-    by_rule = np.array([1, *(lengths.get(rule + 1, 0) for rule in range(len(fragment.begins)))], np.int64)
-    sources = np.concatenate([edges[:, 0], jumps[:, 0]]) - first
-    targets = np.concatenate([edges[:, 3], jumps[:, 1]]) - first
-    costs = np.concatenate([by_rule[np.maximum(edges[:, 1] - CALL + 1, 0)], np.zeros(len(jumps), np.int64)])
-    order = np.argsort(sources, kind="stable")
-    start = np.searchsorted(sources[order], np.arange(stop - first + 1)).astype(np.int32)
-    length = int(_longest_path(start, targets[order], costs[order]))
-    return None if length < 0 else length
-
-
-@njit(cache=True)
-def _longest_path(start: Ints, target: Ints, cost: NDArray[np.int64]) -> int:
-    """Longest path from state 0 in topological order (Kahn); -1 if there is a cycle."""
-    n_states = start.shape[0] - 1
-    waiting = np.zeros(n_states, np.int32)
-    for e in range(target.shape[0]):
-        waiting[target[e]] += 1
-    length = np.zeros(n_states, np.int64)
-    ready = np.empty(n_states, np.int32)
-    n_ready, n_done = 0, 0
-    for state in range(n_states):
-        if waiting[state] == 0:
-            ready[n_ready] = state
-            n_ready += 1
-    while n_done < n_ready:
-        here = ready[n_done]
-        n_done += 1
-        for e in range(start[here], start[here + 1]):
-            reached = target[e]
-            length[reached] = max(length[reached], length[here] + cost[e])
-            waiting[reached] -= 1
-            if waiting[reached] == 0:
-                ready[n_ready] = reached
-                n_ready += 1
-    return length[1] if n_done == n_states else -1

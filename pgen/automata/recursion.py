@@ -21,7 +21,7 @@ from pgen.automata.rule_syntax import Fold, Side, Syntax
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
-MAX_GROWN_SIZE = 500_000
+MAX_GROWN_SIZE = 100_000
 """Size of what mutual left recursion may become."""
 
 
@@ -112,9 +112,25 @@ def without_direct_recursion(syntax: Syntax, name: str, body: ir.Node) -> ir.Nod
     """The body of a rule that neither begins nor ends with the rule itself; it is not nullable."""
     grown, first = _growth(syntax, name, body)
     between, after = _tail(syntax, name, syntax.nonempty(grown))
+    between = _without_own(syntax, name, between)
     before, operand = _tail(syntax, name, first)
     item = _operand_list(before, operand, after)
     return item if between == ir.EMPTY else listed(between, item)
+
+
+def _without_own(syntax: Syntax, name: str, between: ir.Node) -> ir.Node:
+    """Separators of A, but for several A in a row: those are one A already, where A A is one."""
+    if not syntax.nullable(between):
+        return between
+    options = between.parts if isinstance(between, ir.Union) else (between,)
+    others = [option for option in options if not _is_own(name, option)]
+    return between if len(others) == len(options) else ir.optional(ir.union(*others))
+
+
+def _is_own(name: str, node: ir.Node) -> bool:
+    """Whether a node is made of nothing but mentions of one rule."""
+    leaves = (part for part in ir.descendants(node) if not isinstance(part, (ir.Concat, ir.Union, ir.Repeat)))
+    return all(leaf == ir.Ref(name) for leaf in leaves)
 
 
 def _operand_list(before: ir.Node, operand: ir.Node, after: ir.Node) -> ir.Node:
@@ -171,7 +187,7 @@ def without_mutual_left_recursion(
     syntax: Syntax, group: list[str], bodies: Mapping[str, ir.Node]
 ) -> dict[str, ir.Node]:
     """New rules for a group of rules that begin with each other: the same names and some more."""
-    size = len(group) ** 2 * sum(syntax.size(bodies[name]) for name in group)
+    size = len(group) * (len(group) ** 2 + sum(syntax.size(bodies[name]) for name in group))
     if size > MAX_GROWN_SIZE:
         raise LimitExceeded(
             f"{len(group)} rules that begin with each other, {group[0]!r} among them, grow to a size of {size:,};"

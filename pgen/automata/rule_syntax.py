@@ -66,23 +66,10 @@ class Fold(Generic[Value]):
 
 
 def rebuilt(node: ir.Node, parts: Sequence[ir.Node]) -> ir.Node:
-    """The node with other direct parts, simplified as the constructors of `ir` do."""
-    match node:
-        case ir.Concat():
-            return ir.concat(*parts)
-        case ir.Union():
-            return ir.union(*parts)
-        case ir.Repeat(_, low, high):
-            return ir.repeat(parts[0], low, high)
-        case ir.Intersect():
-            return ir.intersect(*parts)
-        case ir.Complement():
-            return ir.complement(parts[0])
-        case ir.Separated(_, _, kinds):
-            changed = ir.separated(parts[0], zip(parts[1:], kinds, strict=True))
-            hollow = isinstance(changed, ir.Separated) and changed.separator == ir.EMPTY
-            return ir.spelled_out(changed) if isinstance(changed, ir.Separated) and hollow else changed
-    return node
+    """The node with other direct parts, simplified; a list whose separator is empty is spelled out."""
+    changed = ir.rebuilt(node, parts)
+    hollow = isinstance(changed, ir.Separated) and changed.separator == ir.EMPTY
+    return ir.spelled_out(changed) if isinstance(changed, ir.Separated) and hollow else changed
 
 
 def nullability(nullable: Collection[str]) -> Fold[bool]:

@@ -12,8 +12,8 @@ grammar, but for what substitution may add (`MAX_GROWTH`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from pgen.automata.recursion import without_direct_recursion, without_mutual_left_recursion
 from pgen.automata.rule_syntax import Fold, Syntax, nullability, post_order, productivity, rebuilt
@@ -27,6 +27,7 @@ MAX_REGULAR_GROWTH = 2000
 """The same for a rule that mentions no other: it joins the regular parts around it."""
 
 Bodies = dict[str, ir.Node]
+Name = TypeVar("Name", bound=Hashable)
 
 
 class Rules(NamedTuple):
@@ -127,16 +128,16 @@ class _System:
 
     def _to_write_out(self) -> Bodies:
         """Rules to substitute, none of them in terms of itself nor of one before it."""
-        calls = {name: self.syntax.calls(body) for name, body in self.bodies.items()}
         uses = dict(self.syntax.calls(self.start))
-        for called in calls.values():
-            for name, times in called.items():
-                uses[name] = uses.get(name, 0) + times
+        for body in self.bodies.values():
+            _add(uses, self.syntax.calls(body), 1)
+        calls: dict[str, dict[str, int]] = {}
         written: Bodies = {}
         for name, body in self.bodies.items():
-            if written.keys() & calls[name].keys():
-                body = self.syntax.replaced(body, written)
-                calls[name] = self.syntax.calls(body)
+            calls[name] = {}
+            for callee, times in self.syntax.calls(body).items():
+                _add(calls[name], calls[callee] if callee in written else {callee: 1}, times)
+            body = self.syntax.replaced(body, written)
             growth = self.syntax.size(body) * (uses[name] - 1)
             if name not in calls[name] and growth <= (MAX_GROWTH if calls[name] else MAX_REGULAR_GROWTH):
                 written[name] = body
@@ -151,6 +152,11 @@ class _System:
         return bool(groups)
 
 
+def _add(total: dict[str, int], calls: Mapping[str, int], times: int) -> None:
+    for name, count in calls.items():
+        total[name] = total.get(name, 0) + times * count
+
+
 def least_solution(bodies: Mapping[str, ir.Node], test: Callable[[Collection[str]], Fold[bool]]) -> set[str]:
     """The rules whose bodies pass a test that depends, monotonically, on which rules pass it."""
     passed = set[str]()
@@ -163,12 +169,12 @@ def least_solution(bodies: Mapping[str, ir.Node], test: Callable[[Collection[str
             return passed
 
 
-def components(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+def components(graph: Mapping[Name, Iterable[Name]]) -> list[list[Name]]:
     """Strongly connected components, each after those that it leads to (Tarjan 1972)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    pending: dict[str, None] = {}
-    found: list[list[str]] = []
+    index: dict[Name, int] = {}
+    low: dict[Name, int] = {}
+    pending: dict[Name, None] = {}
+    found: list[list[Name]] = []
     for root in graph:
         path = [] if root in index else [(root, iter(graph[root]))]
         while path:

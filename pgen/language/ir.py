@@ -12,7 +12,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)
@@ -32,7 +32,7 @@ class Node:
         try:
             return self._hash
         except AttributeError:
-            values = tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+            values = tuple([getattr(self, name) for name in type(self).__match_args__])  # type: ignore[attr-defined]
             object.__setattr__(self, "_hash", hash((type(self).__name__, values)))
             return self._hash
 
@@ -54,7 +54,7 @@ class Node:
         return True
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+        return type(self), tuple(getattr(self, name) for name in type(self).__match_args__)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -341,7 +341,7 @@ def recursive(start: str, rules: Mapping[str, Node]) -> Node:
 def _facts(node: Node) -> tuple[object, ...]:
     """What a node says besides its parts, and how many those are."""
     parts = children(node)
-    own = (getattr(node, f.name) for f in fields(node)) if not parts else ()  # type: ignore[arg-type]
+    own = (getattr(node, name) for name in type(node).__match_args__) if not parts else ()  # type: ignore[attr-defined]
     if isinstance(node, Separated):
         return len(parts), node.kinds
     if isinstance(node, Recursive):

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN
+from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
-from pgen.automata.reachability import byte_distances, longest, trim
+from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, trim
 from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language.base import Language
 from pgen.tokens import walk_kernels
@@ -43,17 +44,12 @@ class TokenAutomaton:
         self._lexicon = lexicon_of(vocabulary)
         single = np.zeros(256, np.bool_)
         single[list(vocabulary.single_bytes)] = True
-        pruned = trim(fragment(language.node))
-        if len(pruned.fragment.begins) and not single.all():
-            occurring = np.zeros(256, np.bool_)
-            occurring[self._lexicon.trie.byte[1:]] = True
-            pruned = trim(pruned.fragment, occurring)
+        pruned, farthest = self._trimmed(single)
         if pruned.fragment.n_states == 0:
             raise InvalidLanguage(
                 f"{language!r} is empty: no text is a member",
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
-        farthest = pruned.nearest if single.all() else byte_distances(pruned.fragment, single)
         self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._lexicon))
         self.start = self._dfa.start
         self._require_spellable(language, single)
@@ -61,6 +57,23 @@ class TokenAutomaton:
         self._masks: dict[int, Mask] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
         self._distances = TokenDistances(self._dfa, self._lexicon)
+
+    def _trimmed(self, single: NDArray[np.bool_]) -> tuple[Trimmed, NDArray[np.int32]]:
+        """The trimmed automaton, and the distances to its end by single-byte tokens."""
+        pruned = trim(fragment(self.language.node))
+        if single.all():
+            return pruned, pruned.nearest
+        if len(pruned.fragment.begins):
+            # Bytes that no token has matter to no one, but to emptiness.
+            occurring = np.zeros(256, np.bool_)
+            occurring[self._lexicon.trie.byte[1:]] = True
+            known = trim(pruned.fragment, occurring)
+            farthest = byte_distances(known.fragment, single)
+            if known.fragment.n_states and (farthest < UNREACHABLE).all():
+                return known, farthest
+            # Without rules, where there need be none, tokens of several bytes can be followed.
+            pruned = trim(fragment(self.language.node, share=False))
+        return pruned, byte_distances(pruned.fragment, single)
 
     def _require_spellable(self, language: Language, single: NDArray[np.bool_]) -> None:
         if not self._dfa.table.live[self.start]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.nfa import fragment
+from pgen.automata.pieces import characters
 from pgen.language import ir
 from pgen.tokens.trie import Trie, build, joined
 
@@ -68,7 +68,7 @@ def slices_of(vocabulary: Vocabulary) -> Slices:
     sections = [[i for i in ids if home[i] == section] for section in range(len(FAMILIES) + 1)]
     covered = [members[0], *sections[1:-1]]
     tries, bounds = joined([build(vocabulary, section) for section in sections])
-    classes = [fragment(ir.chars(ranges)).edges for ranges in chain.from_iterable(FAMILIES)]
+    classes = [characters(ranges).edges for ranges in chain.from_iterable(FAMILIES)]
     return Slices(
         tries,
         bounds,

@@ -1,0 +1,140 @@
+"""Byte automata of the leaves: character classes, word lists, substrings.
+
+A `Fragment` has state 0 as its start, which nothing enters, and state 1 as its end,
+which nothing leaves, so that fragments join by renaming these two (Thompson, "Regular
+expression search algorithm", CACM 1968). Code point classes become UTF-8 range automata
+with shared suffixes, word lists tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pgen.language import ir
+
+Edges = NDArray[np.int32]
+
+
+CALL = 256
+"""An edge from "byte" `CALL + i` to the same is a call of rule i, which returns to its target."""
+
+NO_STATES = np.zeros(0, np.int32)
+
+
+class Fragment(NamedTuple):
+    """States 0 (start), 1 (end), 2 …; `edges (E, 4)`: source, first byte, last, target; `jumps (J, 2)`: epsilon.
+
+    Rule i, if there are any, runs from `begins[i]` to `ends[i]`; rules come in this order of states.
+    """
+
+    n_states: int
+    edges: Edges
+    jumps: Edges
+    begins: Edges = NO_STATES
+    ends: Edges = NO_STATES
+
+
+def as_edges(rows: Iterable[tuple[int, int, int, int]]) -> Edges:
+    """`(E, 4)` edges."""
+    return np.array(list(rows), np.int32).reshape(-1, 4)
+
+
+def as_jumps(rows: Iterable[tuple[int, int]]) -> Edges:
+    """`(J, 2)` jumps."""
+    return np.array(list(rows), np.int32).reshape(-1, 2)
+
+
+@lru_cache(maxsize=64)
+def word_trie(words: tuple[bytes, ...]) -> Fragment:
+    """A trie; the last byte of a word that no other word continues leads straight to the end."""
+    starts = np.cumsum([0, *map(len, words)])
+    n_states, edges, ends = _trie(np.frombuffer(b"".join(words) + b"\0", np.uint8), starts)
+    return Fragment(n_states, edges, np.stack([ends, np.ones_like(ends)], axis=1))
+
+
+@njit(cache=True)
+def _trie(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> tuple[int, Edges, Edges]:
+    """Number of states, edges, and the states where words end, of sorted words `data[starts[k]:starts[k + 1]]`."""
+    edges, ends = np.empty((starts[-1], 4), np.int32), np.empty(starts.shape[0], np.int32)
+    path = np.zeros(starts[-1] + 1, np.int32)
+    n_states, n_edges, n_ends = 2, 0, 0
+    for k in range(starts.shape[0] - 1):
+        first, length = starts[k], starts[k + 1] - starts[k]
+        shared = _common(data, starts, k - 1, k) if k else 0
+        for at in range(shared, length):
+            path[at + 1] = n_states
+            edges[n_edges, 0], edges[n_edges, 3] = path[at], n_states
+            edges[n_edges, 1] = edges[n_edges, 2] = data[first + at]
+            n_states += 1
+            n_edges += 1
+        continued = k + 2 < starts.shape[0] and _common(data, starts, k, k + 1) == length
+        if continued or length == 0:
+            ends[n_ends] = path[length]
+            n_ends += 1
+        else:
+            n_states -= 1
+            edges[n_edges - 1, 3] = 1
+    return n_states, edges[:n_edges].copy(), ends[:n_ends].copy()
+
+
+@njit(cache=True)
+def _common(data: NDArray[np.uint8], starts: NDArray[np.int64], left: int, right: int) -> int:
+    """How many bytes two words share at their beginnings."""
+    most = min(starts[left + 1] - starts[left], starts[right + 1] - starts[right])
+    shared = 0
+    while shared < most and data[starts[left] + shared] == data[starts[right] + shared]:
+        shared += 1
+    return shared
+
+
+@lru_cache(maxsize=64)
+def substrings(text: str) -> Fragment:
+    """One state a byte position; a substring may start and stop at any code point."""
+    data = text.encode()
+    edges = as_edges((at + 2, byte, byte, at + 3) for at, byte in enumerate(data))
+    cuts = [at + 2 for at in range(len(data) + 1) if at == len(data) or data[at] & 0xC0 != 0x80]
+    return Fragment(len(data) + 3, edges, as_jumps(chain(((0, cut) for cut in cuts), ((cut, 1) for cut in cuts))))
+
+
+@lru_cache(maxsize=4096)
+def characters(ranges: ir.Ranges) -> Fragment:
+    """One code point of a class."""
+    edges: list[tuple[int, int, int, int]] = []
+    states: dict[tuple[tuple[int, int], ...], int] = {(): 1}
+    for sequence in chain.from_iterable(utf8_sequences(low, high) for low, high in ranges):
+        for at in range(len(sequence) - 1, 0, -1):
+            tail = sequence[at:]
+            if tail not in states:
+                states[tail] = len(states) + 1
+                edges.append((states[tail], *tail[0], states[tail[1:]]))
+        edges.append((0, *sequence[0], states[sequence[1:]]))
+    return Fragment(len(states) + 1, as_edges(edges), as_jumps([]))
+
+
+def utf8_sequences(low: int, high: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The code points from `low` to `high` (no surrogates inside) as products of byte ranges."""
+    for limit in (0x7F, 0x7FF, 0xFFFF):
+        if low <= limit < high:
+            yield from utf8_sequences(low, limit)
+            yield from utf8_sequences(limit + 1, high)
+            return
+    for bits in (6, 12, 18):
+        block = (1 << bits) - 1
+        if low <= 0x7F or low & ~block == high & ~block:
+            continue
+        if low & block:
+            yield from utf8_sequences(low, low | block)
+            yield from utf8_sequences((low | block) + 1, high)
+            return
+        if high & block != block:
+            yield from utf8_sequences(low, (high & ~block) - 1)
+            yield from utf8_sequences(high & ~block, high)
+            return
+    yield tuple(zip(chr(low).encode(), chr(high).encode(), strict=True))
