@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pgen.language.base import choice as choice
     from pgen.language.base import literal as literal
     from pgen.language.base import substring_of as substring_of
+    from pgen.language.grammar import Grammar as Grammar
     from pgen.language.json_schema import JSONSchema as JSONSchema
     from pgen.language.regex import Regex as Regex
     from pgen.programs.distributions import bernoulli as bernoulli
@@ -85,6 +86,7 @@ _HOMES = {
     "pgen.inference.rejection": ("Rejection",),
     "pgen.inference.smc": ("SMC",),
     "pgen.language.base": ("Language", "choice", "literal", "substring_of"),
+    "pgen.language.grammar": ("Grammar",),
     "pgen.language.json_schema": ("JSONSchema",),
     "pgen.language.regex": ("Regex",),
     "pgen.programs.distributions": ("bernoulli", "categorical", "normal", "poisson", "uniform"),
