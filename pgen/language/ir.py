@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)
@@ -22,39 +24,20 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 class Node:
-    """A set of byte strings. Equality is structural, without recursion; the hash is computed once."""
+    """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_digest",)
 
-    _hash: int
+    _digest: bytes
 
     def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            values = tuple([getattr(self, name) for name in type(self).__match_args__])  # type: ignore[attr-defined]
-            object.__setattr__(self, "_hash", hash((type(self).__name__, values)))
-            return self._hash
+        return hash(_digest(self))
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if type(self) is not type(other) or hash(self) != hash(other):
-            return False if isinstance(other, Node) else NotImplemented
-        assert isinstance(other, Node)
-        seen, waiting = set[tuple[int, int]](), [(self, other)]
-        while waiting:
-            left, right = waiting.pop()
-            if left is right or (id(left), id(right)) in seen:
-                continue
-            if type(left) is not type(right) or hash(left) != hash(right) or _facts(left) != _facts(right):
-                return False
-            seen.add((id(left), id(right)))
-            waiting += zip(children(left), children(right), strict=True)
-        return True
+        return self is other or (isinstance(other, Node) and _digest(self) == _digest(other))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), tuple(getattr(self, name) for name in type(self).__match_args__)  # type: ignore[attr-defined]
+        return type(self), tuple(getattr(self, name) for name in _fields(self))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -338,15 +321,47 @@ def recursive(start: str, rules: Mapping[str, Node]) -> Node:
     return Recursive(start, tuple(rules), tuple(rules.values()))
 
 
-def _facts(node: Node) -> tuple[object, ...]:
-    """What a node says besides its parts, and how many those are."""
-    parts = children(node)
-    own = (getattr(node, name) for name in type(node).__match_args__) if not parts else ()  # type: ignore[attr-defined]
-    if isinstance(node, Separated):
-        return len(parts), node.kinds
-    if isinstance(node, Recursive):
-        return len(parts), node.start, node.names
-    return (len(parts), node.low, node.high) if isinstance(node, Repeat) else (len(parts), *own)
+def other_than(words: Iterable[bytes]) -> Node:
+    """The texts that are none of `words`, without a complement: a trie that is left wherever a text differs."""
+    return _beyond(sorted({word.decode() for word in words}), 0)
+
+
+def _beyond(words: list[str], depth: int) -> Node:
+    """What may follow the first `depth` characters, which all of the sorted `words` share."""
+    ends = words[0] if words and len(words[0]) == depth else None
+    groups = {c: list(group) for c, group in groupby(words[ends is not None :], key=lambda word: word[depth])}
+    outside = chars(negated_ranges((ord(c), ord(c)) for c in groups))
+    ways = [concat(literal(c), _beyond(group, depth + 1)) for c, group in groups.items()]
+    return union(*([EPSILON] if ends is None else []), concat(outside, ANY_TEXT), *ways)
+
+
+def _digest(root: Node) -> bytes:
+    """128 bits that two different structures share with no noticeable probability."""
+    try:
+        return root._digest
+    except AttributeError:
+        waiting = [root]
+    while waiting:
+        parts = children(waiting[-1])
+        missing = [part for part in parts if not hasattr(part, "_digest")]
+        if missing:
+            waiting += missing
+            continue
+        node = waiting.pop()
+        said = [value for name in _fields(node) if not _has_nodes(value := getattr(node, name))]
+        text = repr((type(node).__name__, len(parts), said)).encode("utf-8", "surrogatepass")
+        object.__setattr__(
+            node, "_digest", blake2b(text + b"".join([p._digest for p in parts]), digest_size=16).digest()
+        )
+    return root._digest
+
+
+def _fields(node: Node) -> tuple[str, ...]:
+    return type(node).__match_args__  # type: ignore[attr-defined, no-any-return]
+
+
+def _has_nodes(value: object) -> bool:
+    return isinstance(value[0] if isinstance(value, tuple) and value else value, Node)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -364,3 +364,9 @@ def test_deep_chains_of_complement_and_intersection():
         language = ~(language + "a") & ~pgen.literal("b" * (n % 3))
     assert language.matches("zzz")
     assert not language.matches("b" * (89 % 3))
+
+
+@given(st.sets(st.text(st.sampled_from("abé日"), max_size=3), min_size=1, max_size=5))
+def test_other_than_is_the_complement_of_words(words):
+    data = [word.encode() for word in words]
+    assert acceptor.difference(ir.other_than(data), ir.complement(ir.word_set(data))) is None
