@@ -180,6 +180,7 @@ def _empty_table(n_members: int, n_classes: int) -> Table:
         found=scratch[3],
         todo=scratch[4],
         pending=np.zeros(3 * 256, np.int32),
+        signs=np.zeros(2 * n_classes, np.int64),
     )
     table.transitions[[DEAD, ENDED]] = DEAD
     table.accepting[ENDED] = 1

@@ -45,6 +45,7 @@ from pgen.automata.layout import (
     PENDING,
     PILE,
     RETURNS,
+    SIGNS,
     SLOTS,
     STACK_OF,
     STAMP,
@@ -303,8 +304,33 @@ def follow(memory: Memory, state: int, symbol: int) -> int:
         return UNKNOWN
     target = intern(memory)
     if target != UNKNOWN:
-        transitions[state, symbol] = target
+        share(memory, state, symbol, target)
     return int(target)
+
+
+@njit(cache=True)
+def share(memory: Memory, state: int, symbol: int, target: int) -> None:
+    """Enter a transition for all byte classes that the same edges hold; those that none holds are dead."""
+    start, arena, signs = longs(memory, START), ints(memory, ARENA), longs(memory, SIGNS)
+    edge_start, row = ints(memory, EDGE_START), int_rows(memory, TRANSITIONS)[state]
+    edge_low, edge_high = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
+    signs[:] = 0
+    for i in range(start[state], start[state + 1]):
+        member = arena[i]
+        for e in range(edge_start[member], edge_start[member + 1]):
+            # Two hashes of a set of edges (a xor and a sum): 128 bits, so that equal means equal.
+            first = (np.int64(e) + 1) * np.int64(-7046029254386353131)
+            first ^= first >> 29
+            second = first * np.int64(-4658895280553007687)
+            second ^= second >> 32
+            for c in range(edge_low[e], edge_high[e] + 1):
+                signs[2 * c] ^= first
+                signs[2 * c + 1] += second
+    for c in range(row.shape[0]):
+        if signs[2 * c] == signs[2 * symbol] and signs[2 * c + 1] == signs[2 * symbol + 1]:
+            row[c] = target
+        elif signs[2 * c] == 0 and signs[2 * c + 1] == 0:
+            row[c] = DEAD
 
 
 @njit(cache=True)

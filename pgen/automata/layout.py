@@ -79,6 +79,7 @@ class Table(NamedTuple):
     found: Ints  # (n,) scratch: states found
     todo: Ints  # (n,) scratch: stack
     pending: Ints  # scratch: calls as (rule, return, stack)
+    signs: NDArray[np.int64]  # (2 C,) scratch: which edges hold each byte class, as two hashes
 
 
 (
@@ -123,4 +124,5 @@ class Table(NamedTuple):
     FOUND,
     TODO,
     PENDING,
-) = range(41)
+    SIGNS,
+) = range(42)

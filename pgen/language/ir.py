@@ -342,26 +342,36 @@ def _digest(root: Node) -> bytes:
     except AttributeError:
         waiting = [root]
     while waiting:
-        parts = children(waiting[-1])
+        said, parts = _contents(waiting[-1])
         missing = [part for part in parts if not hasattr(part, "_digest")]
         if missing:
             waiting += missing
             continue
         node = waiting.pop()
-        said = [value for name in _fields(node) if not _has_nodes(value := getattr(node, name))]
-        text = repr((type(node).__name__, len(parts), said)).encode("utf-8", "surrogatepass")
+        text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
         object.__setattr__(
             node, "_digest", blake2b(text + b"".join([p._digest for p in parts]), digest_size=16).digest()
         )
     return root._digest
 
 
+def _contents(node: Node) -> tuple[list[object], list[Node]]:
+    """What a node holds in its fields, with the nodes among it apart (and counted in their places)."""
+    said: list[object] = []
+    parts: list[Node] = []
+    for name in _fields(node):
+        value = getattr(node, name)
+        nodes = value if isinstance(value, tuple) and value and isinstance(value[0], Node) else (value,)
+        if isinstance(nodes[0], Node):
+            parts += nodes
+            said.append(len(nodes))
+        else:
+            said.append(value)
+    return said, parts
+
+
 def _fields(node: Node) -> tuple[str, ...]:
     return type(node).__match_args__  # type: ignore[attr-defined, no-any-return]
-
-
-def _has_nodes(value: object) -> bool:
-    return isinstance(value[0] if isinstance(value, tuple) and value else value, Node)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -8,7 +8,7 @@ states only, all tokens of up to k characters are allowed; when a level is dead,
 ones are not; when it is mixed, the family's own trie is walked (`walk_kernels.fill`).
 So counted repeats, which take all short words and no long ones, need no walk either.
 
-The first family, plain text, covers all others, which are tried only if it is mixed.
+The first family, what a JSON string holds, covers all others, which are tried only if it is mixed.
 Tokens outside every family (quotes, control characters, parts of characters, long
 ones) are always walked. The idea of slicing a vocabulary is llguidance's slicer's; the
 levels are ours. Masks are exact: slices decide how a mask is computed, not what it is.
@@ -35,7 +35,9 @@ MAX_CHARACTERS = 16
 _LOWER = ((ord("a"), ord("z")),)
 _WORD = ((ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("_"), ord("_")), (ord("a"), ord("z")))
 _SPACE = ((ord(" "), ord(" ")),)
-_PLAIN = ir.negated_ranges([(0, 0x1F), (ord('"'), ord('"')), (ord("\\"), ord("\\")), (0x7F, 0x7F), ir.SURROGATES])
+_CONTROLS = ((0, 0x1F), (0x7F, 0x7F), ir.SURROGATES)
+_PLAIN = ir.negated_ranges([*_CONTROLS, *((ord(c), ord(c)) for c in '"\\')])
+_PROSE = ir.negated_ranges([*_CONTROLS, *((ord(c), ord(c)) for c in "\"\\'<>&{}[]$`#%^|~=+*/@")])
 
 FAMILIES: tuple[tuple[ir.Ranges, ir.Ranges], ...] = (
     (_PLAIN, _PLAIN),
@@ -43,6 +45,7 @@ FAMILIES: tuple[tuple[ir.Ranges, ir.Ranges], ...] = (
     (_SPACE, _LOWER),
     (_WORD, _WORD),
     (_SPACE, _WORD),
+    (_PROSE, _PROSE),
 )
 """(first, rest) classes; the first family covers the others, of which a token belongs to the first that fits."""
 
