@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, substrings, word_trie
 from pgen.automata.rules import normal_form
-from pgen.automata.sharing import shared_parts
+from pgen.automata.sharing import is_atom, shared_parts
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
@@ -33,20 +33,29 @@ def fragment(node: ir.Node, share: bool = True) -> Fragment:
     """The automaton of a node; without `share` a regular one has no rules."""
     rules = normal_form(node)
     bodies = [rules.start, *(rules.bodies[name] for name in rules.order)]
-    shared = [part for part in shared_parts(bodies) if part is not rules.start] if share else []
+    shared = [part for part in shared_parts(bodies) if part not in bodies] if share else []
     builder = Builder()
     builder.numbers = {name: i for i, name in enumerate(rules.order)}
     # Callers before those they may begin with: a part comes after what it is part of.
-    builder.shared = {part: len(rules.order) + i for i, part in enumerate(reversed(shared))}
-    begins = [builder.lay_apart(body) for body in (*bodies, *reversed(shared))][1:]
+    builder.shared = {part: len(rules.order) + i for i, part in enumerate(shared)}
+    begins = [builder.lay_apart(body) for body in (*bodies, *shared)][1:]
     return builder.fragment(np.array(begins, np.int32))
+
+
+@lru_cache(maxsize=4096)
+def atom(node: ir.Node) -> Fragment:
+    """The automaton of a regular part, without rules."""
+    builder = Builder(whole=True)
+    builder.lay_apart(node)
+    return builder.fragment(np.zeros(0, np.int32))
 
 
 class Builder:
     """Collects edges and jumps; states are numbered in order of need, each rule's in one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool = False) -> None:
         self.n_states, self.n_edges = 0, 0
+        self._whole = whole
         self.numbers: dict[str, int] = {}
         self.shared: dict[ir.Node, int] = {}
         self._rows: list[tuple[int, int, int, int]] = []
@@ -79,6 +88,9 @@ class Builder:
         return range(self.n_states - count, self.n_states)
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
+        if is_atom(node) and not self._whole:
+            self._place(atom(node), start, end)
+            return
         match node:
             case ir.Chars(ranges):
                 self._place(characters(ranges), start, end)
@@ -151,7 +163,7 @@ class Builder:
             self._place(self._copies(item, low, high), start, end)
 
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
-        inside = Builder()
+        inside = Builder(self._whole)
         inside.numbers, inside.shared = self.numbers, self.shared
         if node in self.shared:
             symbol = CALL + self.shared[node]

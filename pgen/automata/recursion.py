@@ -62,7 +62,7 @@ class _Splitter:
         return None
 
     def _touched(self, node: ir.Node) -> bool:
-        return self._syntax.mentions(node) and self._value(node) is not None
+        return ir.refers(node) and self._value(node) is not None
 
     def _inwards(self, *parts: ir.Node) -> ir.Node:
         return ir.concat(*(parts if self._side == "left" else parts[::-1]))
@@ -187,7 +187,7 @@ def without_mutual_left_recursion(
     syntax: Syntax, group: list[str], bodies: Mapping[str, ir.Node]
 ) -> dict[str, ir.Node]:
     """New rules for a group of rules that begin with each other: the same names and some more."""
-    size = len(group) * (len(group) ** 2 + sum(syntax.size(bodies[name]) for name in group))
+    size = len(group) * (len(group) ** 2 + sum(ir.size(bodies[name]) for name in group))
     if size > MAX_GROWN_SIZE:
         raise LimitExceeded(
             f"{len(group)} rules that begin with each other, {group[0]!r} among them, grow to a size of {size:,};"

@@ -132,22 +132,17 @@ class Syntax:
     """Facts about nodes of a system whose rules do not derive the empty string."""
 
     def __init__(self) -> None:
-        self.mentions: Fold[bool] = Fold(self._mentions)
         self.nullable = nullability(())
         self.nonempty: Fold[ir.Node] = Fold(self._nonempty)
-        self.size: Fold[int] = Fold(self._size)
         # The direct parts of a node that mention rules.
         self.parts: Fold[list[ir.Node]] = Fold(self._parts, lambda node: ())
         # How often a node mentions each rule once shared nodes are written out.
         self.calls: Fold[dict[str, int]] = Fold(self._calls, lambda node: ())
 
     def _parts(self, node: ir.Node) -> list[ir.Node]:
-        if not self.mentions(node):
+        if not ir.refers(node):
             return []
-        return [part for part in ir.children(node) if self.mentions(part)]
-
-    def _mentions(self, node: ir.Node) -> bool:
-        return isinstance(node, (ir.Ref, ir.Recursive)) or any(map(self.mentions, ir.children(node)))
+        return [part for part in ir.children(node) if ir.refers(part)]
 
     def _nonempty(self, node: ir.Node) -> ir.Node:
         """The members but the empty string."""
@@ -177,21 +172,6 @@ class Syntax:
         head, tail = parts[: len(parts) // 2], parts[len(parts) // 2 :]
         return ir.union(ir.concat(self._nonempty_sequence(head), *tail), self._nonempty_sequence(tail))
 
-    def _size(self, node: ir.Node) -> int:
-        below = sum(map(self.size, ir.children(node)))
-        match node:
-            case ir.Literal(data):
-                return 1 + len(data)
-            case ir.Words(words):
-                return sum(map(len, words))
-            case ir.Substrings(text):
-                return len(text)
-            case ir.Repeat(_, low, high):
-                return below * max(1, low + 1 if high is None else high)
-            case ir.Separated(separator, items):
-                return below + self.size(separator) * (2 * len(items) - 1)
-        return 1 + below
-
     def _calls(self, root: ir.Node) -> dict[str, int]:
         order = post_order(root, self.parts)
         times = {id(node): 0 for node in order} | {id(root): 1}
@@ -210,7 +190,7 @@ class Syntax:
             if isinstance(part, ir.Ref):
                 return rules.get(part.name, part)
             below = ir.children(part)
-            changed = [value(child) if self.mentions(child) else child for child in below]
+            changed = [value(child) if ir.refers(child) else child for child in below]
             return part if all(map(operator.is_, changed, below)) else rebuilt(part, changed)
 
         value: Fold[ir.Node] = Fold(combine, self.parts)
@@ -225,9 +205,9 @@ class Syntax:
         """The direct parts that mention rules and with which a member can begin or end."""
         if isinstance(node, ir.Concat):
             outward = node.parts if side == "left" else node.parts[::-1]
-            return [part for part in outward[: self.reach(outward)] if self.mentions(part)]
+            return [part for part in outward[: self.reach(outward)] if ir.refers(part)]
         if isinstance(node, ir.Separated):
-            return [part for part in self._list_edge(node, side) if self.mentions(part)]
+            return [part for part in self._list_edge(node, side) if ir.refers(part)]
         return self.parts(node)
 
     def reach(self, outward: Sequence[ir.Node]) -> int:

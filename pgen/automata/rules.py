@@ -50,7 +50,7 @@ def normal_form(node: ir.Node) -> Rules:
         LimitExceeded: mutual left recursion among too many rules.
     """
     syntax = Syntax()
-    if not syntax.mentions(node):
+    if not ir.refers(node):
         return Rules(node, {}, ())
     start, bodies = flattened(syntax, node)
     start, bodies = _without_boolean_operations(syntax, start, bodies)
@@ -138,7 +138,7 @@ class _System:
             for callee, times in self.syntax.calls(body).items():
                 _add(calls[name], calls[callee] if callee in written else {callee: 1}, times)
             body = self.syntax.replaced(body, written)
-            growth = self.syntax.size(body) * (uses[name] - 1)
+            growth = ir.size(body) * (uses[name] - 1)
             if name not in calls[name] and growth <= (MAX_GROWTH if calls[name] else MAX_REGULAR_GROWTH):
                 written[name] = body
         return written
@@ -215,9 +215,9 @@ def _has_boolean_operation(syntax: Syntax, body: ir.Node) -> bool:
 
 def _with_regular_operands(syntax: Syntax, body: ir.Node, known: Bodies) -> ir.Node:
     def combine(node: ir.Node) -> ir.Node:
-        parts = [value(part) if syntax.mentions(part) else part for part in ir.children(node)]
+        parts = [value(part) if ir.refers(part) else part for part in ir.children(node)]
         if isinstance(node, (ir.Intersect, ir.Complement)):
-            parts = [_regular(syntax, part, known, node) if syntax.mentions(part) else part for part in parts]
+            parts = [_regular(syntax, part, known, node) if ir.refers(part) else part for part in parts]
         return rebuilt(node, parts)
 
     value: Fold[ir.Node] = Fold(combine, syntax.parts)

@@ -51,7 +51,7 @@ class _Flattening:
         return names.difference(node.names) if isinstance(node, ir.Recursive) else names
 
     def _resolver(self, scope: Scope) -> Fold[ir.Node]:
-        mentions = self._syntax.mentions
+        mentions = ir.refers
 
         def combine(node: ir.Node) -> ir.Node:
             if isinstance(node, ir.Ref):

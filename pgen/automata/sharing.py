@@ -2,7 +2,9 @@
 
 A part that is written out wherever it is used costs states, time and memory each time;
 as a rule it costs one call each time (see `pgen.automata.kernels`). JSON strings, white
-space and numbers come dozens of times in a schema. Linear in distinct nodes.
+space and numbers come dozens of times in a schema. Regular parts of moderate size are
+*atoms*: taken as they are, since their automata are kept from language to language
+(`pgen.automata.nfa.atom`). Linear in distinct nodes outside atoms.
 """
 
 from __future__ import annotations
@@ -10,27 +12,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from pgen.automata.pieces import characters
 from pgen.language import ir
 
-MIN_WEIGHT = 16
+MIN_SIZE = 16
 """Edges, about, from which a part that comes twice is shared."""
-BOOLEAN_WEIGHT = 64
-"""What an intersection or a complement counts for: its size is not known before it is built."""
+MAX_ATOM = 150
+"""Edges, about, up to which a regular part is an atom."""
 
 
-def shared_parts(bodies: Iterable[ir.Node]) -> dict[ir.Node, None]:
-    """The parts to share, parts of others first."""
-    distinct = dict.fromkeys(node for body in bodies for node in ir.descendants(body))
-    uses = Counter(part for node in distinct for part in _uses(node))
-    shared: dict[ir.Node, None] = {}
-    weights: dict[ir.Node, int] = {}
-    for node in distinct:
-        weights[node] = weight = _weight(node, weights)
-        if weight >= MIN_WEIGHT and uses[node] > 1:
-            shared[node] = None
-            weights[node] = 1
-    return shared
+def is_atom(node: ir.Node) -> bool:
+    """Whether a part is built apart and kept."""
+    return MIN_SIZE <= ir.size(node) <= MAX_ATOM and not ir.refers(node)
+
+
+def shared_parts(bodies: Iterable[ir.Node]) -> list[ir.Node]:
+    """The parts to share, each before its own parts."""
+    waiting = list(bodies)
+    met = dict.fromkeys(waiting)
+    uses: Counter[ir.Node] = Counter()
+    for node in waiting:
+        for part in () if is_atom(node) else _uses(node):
+            uses[part] += 1
+            if part not in met:
+                met[part] = None
+                waiting.append(part)
+    return [part for part in met if uses[part] > 1 and ir.size(part) >= MIN_SIZE and not isinstance(part, ir.Ref)]
 
 
 def _uses(node: ir.Node) -> tuple[ir.Node, ...]:
@@ -43,20 +49,3 @@ def _uses(node: ir.Node) -> tuple[ir.Node, ...]:
         case ir.Intersect() | ir.Complement():
             return ()
     return parts
-
-
-def _weight(node: ir.Node, weights: dict[ir.Node, int]) -> int:
-    match node:
-        case ir.Chars(ranges):
-            return len(characters(ranges).edges)
-        case ir.Literal(data):
-            return len(data)
-        case ir.Words(words):
-            return sum(map(len, words))
-        case ir.Substrings(text):
-            return len(text)
-        case ir.Repeat(item, low, high):
-            return weights[item] * max(low, high or 1)
-        case ir.Intersect() | ir.Complement():
-            return BOOLEAN_WEIGHT
-    return sum(weights[part] for part in ir.children(node)) + 1

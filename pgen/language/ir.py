@@ -26,9 +26,11 @@ Ranges = tuple[tuple[int, int], ...]
 class Node:
     """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
 
-    __slots__ = ("_digest",)
+    __slots__ = ("_digest", "_refers", "_size")
 
     _digest: bytes
+    _refers: bool
+    _size: int
 
     def __hash__(self) -> int:
         return hash(_digest(self))
@@ -349,10 +351,41 @@ def _digest(root: Node) -> bytes:
             continue
         node = waiting.pop()
         text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
-        object.__setattr__(
-            node, "_digest", blake2b(text + b"".join([p._digest for p in parts]), digest_size=16).digest()
-        )
+        joined = text + b"".join([part._digest for part in parts])
+        object.__setattr__(node, "_refers", isinstance(node, (Ref, Recursive)) or any(part._refers for part in parts))
+        object.__setattr__(node, "_size", _own_size(node, parts))
+        object.__setattr__(node, "_digest", blake2b(joined, digest_size=16).digest())
     return root._digest
+
+
+def size(node: Node) -> int:
+    """About how many edges a node takes when it is written out."""
+    _digest(node)
+    return node._size
+
+
+def refers(node: Node) -> bool:
+    """Whether a node mentions rules, its own ones included."""
+    _digest(node)
+    return node._refers
+
+
+def _own_size(node: Node, parts: list[Node]) -> int:
+    below = sum([part._size for part in parts])
+    match node:
+        case Literal(data):
+            return 1 + len(data)
+        case Words(words):
+            return sum(map(len, words))
+        case Substrings(text):
+            return len(text)
+        case Chars(ranges):
+            return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
+        case Repeat(_, low, high):
+            return below * max(1, low + 1 if high is None else high)
+        case Separated(separator, items):
+            return below + separator._size * (2 * len(items) - 1)
+    return 1 + below
 
 
 def _contents(node: Node) -> tuple[list[object], list[Node]]:
