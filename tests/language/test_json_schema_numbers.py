@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pgen.automata import acceptor
+from pgen.automata.acceptor import accepts as matches
 from pgen.language import ir
 from pgen.language.json_schema import JSONSchema
 from pgen.language.json_schema.numbers import MAX_DIGITS, integers
 from pgen.language.json_schema.values import is_valid
-from pgen.testing.derivatives import matches
 
 BOUNDS = st.one_of(
     st.integers(-120, 120),

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from pgen.automata.acceptor import accepts as matches
 from pgen.errors import InvalidLanguage, UnsupportedFeature
 from pgen.language import ir
 from pgen.language.json_schema import JSONSchema, SchemaWarning
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.spelling import body, quoted, spelled
-from pgen.testing.derivatives import matches
 
 CHARACTERS = st.one_of(
     st.sampled_from('a"\\/\b\f\n\r\t\x00\x1f\x7f é\u2028\ud7ff\ue000\uffff\U00010000\U0010ffff😀'),
@@ -177,14 +177,31 @@ def test_formats_by_example(name: str) -> None:
 
 
 def test_formats_as_annotations() -> None:
-    assert matches(JSONSchema({"type": "string", "format": "date"}, format="annotation").node, b'"x"')
-    assert matches(JSONSchema({"type": "string", "format": "regex"}, format="annotation").node, b'"x"')
+    assert matches(JSONSchema({"type": "string", "format": "date"}, format="annotate").node, b'"x"')
+    assert matches(JSONSchema({"type": "string", "format": "regex"}, format="annotate").node, b'"x"')
 
 
 def test_formats_that_are_not_compiled_or_not_known() -> None:
-    with pytest.raises(UnsupportedFeature, match="idn-email") as caught:
-        JSONSchema({"type": "string", "format": "idn-email"})
-    assert caught.value.pointer == "/format"
+    language = JSONSchema({"type": "string", "format": "idn-email"})
+    assert [fact.pointer for fact in language.residual] == ["/format"]
+    assert (language.matches('"x"'), language.matches('"é@x"')) == (False, True)
+    with pytest.warns(SchemaWarning, match="draft 4 does not know"):
+        JSONSchema({"$schema": "http://json-schema.org/draft-04/schema#", "format": "uuid"})
     with pytest.warns(SchemaWarning, match="datetime"):
         JSONSchema({"type": "string", "format": "datetime"})
     JSONSchema({"type": "string", "format": "int32"})
+
+
+@pytest.mark.parametrize("pattern", ["^[a-z]+$", "^x?[0-9]{2}$", "^(a|bc)*$", "b", "^(aa|b{0,9})$", "^$", "c{4,}"])
+@pytest.mark.parametrize(("low", "high"), [(0, 3), (2, 2), (1, None), (0, 9000), (9000, None)])
+def test_patterns_within_lengths(pattern: str, low: int, high: int | None) -> None:
+    schema = {"type": "string", "pattern": pattern, "minLength": low} | ({} if high is None else {"maxLength": high})
+    texts = ("", "a", "b", "bc", "aab", "x12", "12", "ab1", "bbbb", "z" * 9000, "b" * 10000, "c" * 9001)
+    counted = [text for text in texts if low <= len(text) and (high is None or len(text) <= high)]
+    valid = [text for text in counted if re.search(pattern, text)]
+    try:
+        language = JSONSchema(schema)
+    except InvalidLanguage:
+        assert valid == []
+        return
+    assert [text for text in texts if language.matches(json.dumps(text))] == valid

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from pgen.errors import InvalidArgument, InvalidLanguage, UnsupportedFeature
+from pgen.automata.acceptor import accepts as matches
+from pgen.errors import InvalidArgument, InvalidLanguage
 from pgen.language.json_schema import JSONSchema
 from pgen.language.types import parse_value, schema_of
-from pgen.testing.derivatives import matches
+from pgen.tokens import Vocabulary
 
 
 class Colour(enum.Enum):
@@ -185,7 +186,7 @@ def test_schemas_give_plain_data() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     assert schema_of(json.dumps(schema)) == schema_of(schema) == schema
     assert parse_value(schema, '{"a": 1}') == {"a": 1}
-    assert parse_value(JSONSchema({"format": "date"}, format="annotation"), '"x"') == "x"
+    assert parse_value(JSONSchema({"format": "date"}, format="annotate"), '"x"') == "x"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,12 @@ def test_what_is_no_schema(source: Any) -> None:
         schema_of(source)
 
 
-@pytest.mark.parametrize("source", [Node, LinkedDict])
-def test_recursive_types_are_unsupported(source: Any) -> None:
-    with pytest.raises(UnsupportedFeature, match="itself"):
-        JSONSchema(source)
+def test_recursive_types() -> None:
+    language = JSONSchema(Node)
+    tree: Any = {"children": []}
+    for _ in range(20):
+        tree = {"children": [tree, {}]}
+    assert language.matches(json.dumps(tree))
+    assert not language.matches(json.dumps({"children": [tree, 1]}))
+    with pytest.raises(InvalidLanguage):
+        JSONSchema(LinkedDict).compile(Vocabulary([bytes([b]) for b in range(256)] + [b"</s>"], 256, {256}))

@@ -1,7 +1,7 @@
-"""JSON Schema (draft 2020-12) as a language.
+"""JSON Schema (draft 2020-12, and drafts 4, 6, 7 and 2019-09) as a language.
 
-The way of a schema: `reader` turns keywords into shapes (`shapes`, `meet`), `emit`
-turns shapes into nodes, `values` checks what nodes leave open.
+The way of a schema: `reader` turns keywords into shapes (`shapes`, `meet`, `negate`), `emit`
+and `members` turn shapes into nodes, `values` checks what nodes leave open.
 """
 
 from pgen.language.json_schema.keywords import SchemaWarning

@@ -1,13 +1,16 @@
-"""The vocabulary of draft 2020-12: which keywords there are, of what type, and how pgen treats them."""
+"""The vocabularies of the drafts: which keywords there are, of what type, and which look like mistakes."""
 
 from __future__ import annotations
 
 import difflib
 import warnings
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.errors import InvalidLanguage
+from pgen.language.json_schema.dialects import DRAFT_4, Dialect
+from pgen.language.json_schema.references import escaped
 
 
 class SchemaWarning(UserWarning):
@@ -50,6 +53,14 @@ def _is_name_map(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_names, value.values()))
 
 
+def _is_dependency_map(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_names(item) or _is_schema(item) for item in value.values())
+
+
+_SCHEMAS = (
+    "items additionalItems additionalProperties unevaluatedItems unevaluatedProperties propertyNames contains"
+    " not if then else"
+)
 _EXPECTED: tuple[tuple[str, Check, str], ...] = (
     ("a number", is_number, "minimum maximum exclusiveMinimum exclusiveMaximum"),
     ("a number above 0", lambda v: is_number(v) and v > 0, "multipleOf"),
@@ -59,10 +70,10 @@ _EXPECTED: tuple[tuple[str, Check, str], ...] = (
         "minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains",
     ),
     ("true or false", lambda v: isinstance(v, bool), "uniqueItems"),
-    ("a string", _is_string, "pattern format $ref $id $anchor"),
+    ("a string", _is_string, "pattern format $ref $dynamicRef $recursiveRef $id $anchor"),
     ("a list", lambda v: isinstance(v, list), "enum"),
     ("a list of distinct strings", _is_names, "required"),
-    ("a schema", _is_schema, "items additionalProperties propertyNames contains not if then else"),
+    ("a schema", _is_schema, _SCHEMAS),
     ("a non-empty list of schemas", _is_schemas, "allOf anyOf oneOf prefixItems"),
     (
         "an object of schemas",
@@ -70,53 +81,68 @@ _EXPECTED: tuple[tuple[str, Check, str], ...] = (
         "properties patternProperties dependentSchemas $defs definitions",
     ),
     ("an object of lists of names", _is_name_map, "dependentRequired"),
+    ("an object of schemas and lists of names", _is_dependency_map, "dependencies"),
     ("a type name or a list of them", lambda v: _is_string(v) or (_is_names(v) and len(v) > 0), "type"),
 )
 _CHECKS = {name: (expected, check) for expected, check, names in _EXPECTED for name in names.split()}
+_ANY: tuple[str, Check] = ("any value", lambda value: True)
 
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 STRING = frozenset({"minLength", "maxLength", "pattern", "format"})
 NUMBER = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-ARRAY = frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"})
+ARRAY = frozenset(
+    {"items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems"}
+    | {"contains", "minContains", "maxContains"}
+)
 OBJECT = frozenset(
     {"properties", "required", "additionalProperties", "patternProperties", "propertyNames"}
-    | {"minProperties", "maxProperties", "dependentRequired"}
+    | {"minProperties", "maxProperties"}
 )
 TYPED = STRING | NUMBER | ARRAY | OBJECT
 
-UNSUPPORTED = ("dependentSchemas", "unevaluatedItems", "unevaluatedProperties", "$dynamicRef")
-
 _ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "discriminator"}
-    | {"$schema", "$comment", "$id", "$anchor", "$dynamicAnchor", "$vocabulary"}
+    | {"$schema", "$comment", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"}
+    | {"$defs", "definitions"}
     | {"contentEncoding", "contentMediaType", "contentSchema"}
 )
 _OUTDATED = {
     "dependencies": "dependentRequired or dependentSchemas",
     "additionalItems": "prefixItems and items",
-    "$recursiveRef": "$ref",
+    "$recursiveRef": "$dynamicRef",
     "divisibleBy": "multipleOf",
     "disallow": "not",
     "extends": "allOf",
     "nullable": 'type: [..., "null"]',
 }
-_KNOWN = TYPED | _CHECKS.keys() | _ANNOTATIONS | set(UNSUPPORTED) | {"const"}
+_KNOWN = _CHECKS.keys() | _ANNOTATIONS | {"const"}
 
 
-def check_keywords(schema: Mapping[str, Any], pointer: str) -> None:
-    """Raise on keywords of a wrong type or not supported; warn of those that look like mistakes."""
+def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapping[str, Any]:
+    """The keywords of a schema that its draft knows; raises on those of a wrong type, warns of likely mistakes."""
+    if dialect.lone_references and "$ref" in schema:
+        schema = {"$ref": schema["$ref"]}
     for name, value in schema.items():
-        if name in _CHECKS:
-            _check_value(name, value, pointer)
-        elif name not in _KNOWN:
-            _warn_unknown(name, pointer)
-    _reject_unsupported(schema, pointer)
+        if name in dialect.keywords:
+            _check_value(name, value, pointer, dialect)
+        elif name not in _ANNOTATIONS:
+            _warn_unknown(name, pointer, dialect)
+    return {name: value for name, value in schema.items() if name in dialect.keywords}
 
 
-def _check_value(name: str, value: Any, pointer: str) -> None:
-    expected, check = _CHECKS[name]
-    if not check(value):
+def _accepts(name: str, value: Any, dialect: Dialect) -> bool:
+    """Whether a value has the type of a keyword in older drafts."""
+    if name == "items" and isinstance(value, list):
+        return (dialect.lenient or "prefixItems" not in dialect.keywords) and all(map(_is_schema, value))
+    if name in ("exclusiveMinimum", "exclusiveMaximum") and (dialect.lenient or dialect == DRAFT_4):
+        return isinstance(value, bool)
+    return False
+
+
+def _check_value(name: str, value: Any, pointer: str, dialect: Dialect) -> None:
+    expected, check = _CHECKS.get(name, _ANY)
+    if not check(value) and not _accepts(name, value, dialect):
         raise InvalidLanguage(
             f"{name} must be {expected}, not {value!r:.80}",
             pointer=f"{pointer}/{escaped(name)}",
@@ -132,23 +158,19 @@ def _hint(name: str, value: Any) -> str | None:
     return None
 
 
-def _reject_unsupported(schema: Mapping[str, Any], pointer: str) -> None:
-    conditional = ["if"] if "if" in schema and ("then" in schema or "else" in schema) else []
-    for name in [*conditional, *UNSUPPORTED]:
-        if name in schema:
-            raise UnsupportedFeature(f"{name} is not supported", pointer=f"{pointer}/{name}")
-
-
-def _warn_unknown(name: str, pointer: str) -> None:
+def _warn_unknown(name: str, pointer: str, dialect: Dialect) -> None:
     if name in _OUTDATED:
-        advice = f"is not a keyword of draft 2020-12 and has no effect; use {_OUTDATED[name]}"
-    elif close := difflib.get_close_matches(name, sorted(_KNOWN), n=1, cutoff=0.85):
-        advice = f"is not a keyword and has no effect; did you mean {close[0]}?"
+        advice = f"is not a keyword of {dialect.name} and has no effect; use {_OUTDATED[name]}"
+    elif name in _KNOWN:
+        advice = f"is not a keyword of {dialect.name}, which $schema names, and has no effect"
+    elif close := _similar(name):
+        advice = f"is not a keyword and has no effect; did you mean {close}?"
     else:
         return
     warnings.warn(f"{pointer}/{escaped(name)} {advice}", SchemaWarning, stacklevel=2)
 
 
-def escaped(name: str) -> str:
-    """One step of a JSON pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
+@lru_cache(maxsize=1024)
+def _similar(name: str) -> str | None:
+    """The keyword that a name looks like a misspelling of."""
+    return next(iter(difflib.get_close_matches(name, sorted(_KNOWN), n=1, cutoff=0.85)), None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pgen.errors import InvalidArgument, InvalidLanguage
+from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
 from pgen.language import ir
 from pgen.language.base import Language, Residual
 from pgen.language.json_schema import values
@@ -30,27 +31,33 @@ class JSONSchema(Language):
     and `enum` as `json.dumps` writes them, with or without `ensure_ascii`; other
     strings in all escapes but lone surrogates; integers as plain decimals or with
     `.0`; bounded numbers as plain decimals or as `json.dumps` writes them,
-    others in any spelling. Runs of digits end at 64, arrays and objects that no
-    schema describes nest at most 5 deep, and formats are those of
-    `json_schema.formats`. A `pattern` holds where ECMA-262 and Python agree.
+    others in any spelling. Runs of digits end at 64, and formats are those of
+    `json_schema.formats`. A `pattern` holds where ECMA-262 and Python agree. `$schema`
+    at the root may name draft 4, 6, 7 or 2019-09, whose keywords then hold; without it,
+    their spellings are understood.
 
     `whitespace`: `"default"` is nothing or one space after each `,` and `:`, mixed
     at will; `"any"` runs of up to 32 white space characters wherever JSON allows them;
-    `"compact"` none; an integer what `json.dumps(indent=)` writes.
-    `format="annotation"` ignores formats.
+    `"compact"` none; an integer what `json.dumps(indent=)` writes (values that no
+    schema describes then nest at most 5 deep, recursive ones 12).
+    `property_order="any"` takes properties in any order.
+    `format="annotate"` ignores formats. `resources` holds other schemas by their URIs, for
+    references out of the document; nothing is ever fetched.
 
     *Residual* (checked on complete texts): distinct names where undeclared ones are
-    allowed, `uniqueItems`, `contains`, `not`, `dependentRequired`, branches of
-    `oneOf` that may overlap, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on
-    at most 1,024 integers, counts of properties where some are optional.
+    allowed, `uniqueItems`, `contains`, `not` and `if` of what has no complement among shapes,
+    branches of `oneOf` that may overlap, `unevaluated…` next to branches that need not
+    apply, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on at most 1,024 integers, counts of
+    properties where some are optional, and in any order the required ones of objects
+    with more than 3 properties.
 
     `properties` holds the names that the top level declares, in order; `source` what
     was passed, `schema` the JSON Schema in use. Raises `InvalidLanguage` on malformed
-    and contradictory schemas, `UnsupportedFeature` on recursion and on keywords
-    that cannot be compiled, both naming the JSON pointer.
+    schemas and where no value is valid, `UnsupportedFeature` on references out of the
+    document and patterns that are not regular, both naming the JSON pointer.
     """
 
-    __slots__ = ("assert_formats", "properties", "schema", "source")
+    __slots__ = ("assert_formats", "properties", "resources", "schema", "source")
 
     def __init__(
         self,
@@ -58,46 +65,51 @@ class JSONSchema(Language):
         whitespace: str | int = "default",
         property_order: str = "declared",
         format: str = "assert",  # noqa: A002
+        resources: Mapping[str, Any] | None = None,
     ) -> None:
         _check_options(property_order, format)
         self.source: Any = schema.source if isinstance(schema, JSONSchema) else schema
         self.schema = schema_of(schema)
         self.assert_formats = format == "assert"
-        reader = Reader(self.schema, self.assert_formats)
-        shape = reader.read(self.schema)
-        emitter = Emitter(layout(whitespace))
-        node = emitter.text(shape)
+        own = schema.resources if isinstance(schema, JSONSchema) else {}
+        self.resources: dict[str, Any] = {uri: schema_of(found) for uri, found in (resources or own).items()}
+        reader = Reader(self.schema, self.assert_formats, self.resources)
+        emitter = Emitter(layout(whitespace), property_order == "any")
+        try:
+            shape = reader.whole()
+            node = emitter.text(shape)
+        except RecursionError:
+            raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
         if node == ir.EMPTY:
             raise InvalidLanguage("no value is valid by this schema", pointer="")
         self.properties = _declared(shape)
-        residual = _residual(self.schema, reader, emitter)
+        residual = _residual(self.schema, self.resources, reader, emitter)
         super().__init__(node, description=f"JSONSchema({_title(self.source)})", residual=residual)
 
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """Whether a text is valid by a schema (kept as JSON text)."""
+    """Whether a text is valid by a schema (kept as JSON text, as are the other schemas it refers to)."""
 
     schema_text: str
     assert_formats: bool
+    resources_text: str = "{}"
 
     def __call__(self, text: str) -> bool:
-        return values.is_valid(self.schema_text, self.assert_formats, text)
+        return values.is_valid(self.schema_text, self.assert_formats, text, self.resources_text)
 
 
 def _check_options(property_order: str, format_mode: str) -> None:
-    if property_order != "declared":
-        raise InvalidArgument(
-            f"property_order={property_order!r}", hint='"declared": properties come in the order of the schema'
-        )
-    if format_mode not in ("assert", "annotation"):
-        raise InvalidArgument(f"format={format_mode!r}", hint='one of "assert", "annotation"')
+    if property_order not in ("declared", "any"):
+        raise InvalidArgument(f"property_order={property_order!r}", hint='one of "declared", "any"')
+    if format_mode not in ("assert", "annotate"):
+        raise InvalidArgument(f"format={format_mode!r}", hint='one of "assert", "annotate"')
 
 
-def _residual(schema: Any, reader: Reader, emitter: Emitter) -> tuple[Residual, ...]:
+def _residual(schema: Any, resources: dict[str, Any], reader: Reader, emitter: Emitter) -> tuple[Residual, ...]:
     places = {f"{fact.keyword} at {fact.pointer}": fact.pointer for fact in reader.facts}
-    places |= {f"number of properties at {p or '/'}": p for p in sorted(emitter.open_counts)}
-    holds = Valid(json.dumps(schema), reader.assert_formats) if places else None
+    places |= {f"{what} at {pointer or '/'}": pointer for what, pointer in sorted(emitter.open_places)}
+    holds = Valid(json.dumps(schema), reader.assert_formats, json.dumps(resources)) if places else None
     facts = [Residual(said, holds, pointer) for said, pointer in places.items() if holds is not None]
     if emitter.repeats_names:
         facts.append(Residual("no object has two properties of one name", values.has_distinct_names))

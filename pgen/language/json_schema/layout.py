@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pgen.errors import InvalidArgument
 from pgen.language import ir
@@ -27,6 +28,7 @@ class Layout:
     by_depth: bool
 
 
+@lru_cache(maxsize=32)
 def layout(whitespace: str | int) -> Layout:
     """The layout called `"default"`, `"any"`, `"compact"`, or with an indent, as `json.dumps(indent=)` has it."""
     if isinstance(whitespace, int) and not isinstance(whitespace, bool) and 0 <= whitespace <= MAX_INDENT:

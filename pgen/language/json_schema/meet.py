@@ -1,13 +1,14 @@
 """Meeting of shapes (what satisfies both) and membership of values, the algebra behind `allOf`, `enum` and `oneOf`.
 
 Meeting is exact except that two string restrictions are never proved to be
-contradictory, so a shape that is not `NOTHING` may still be empty. Cost: the
-product of the numbers of options, limited by `MAX_OPTIONS`.
+contradictory, and that lazy options meet when they are looked up, so a shape that is
+not `NOTHING` may still be empty. Cost: the product of the numbers of options, limited
+by `MAX_WEIGHT`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
@@ -21,37 +22,77 @@ from pgen.language.json_schema.shapes import (
     ArrayShape,
     Constant,
     Extras,
+    Lazy,
     NumberShape,
     ObjectShape,
     Option,
     Shape,
+    StillOpen,
     StringShape,
     Value,
     constant,
 )
 from pgen.language.json_schema.strings import satisfies
 
-MAX_OPTIONS = 512
+MAX_WEIGHT = 500
+"""What meeting two unions may add: options, an object counting once and once more for each property."""
+
+MAX_PAIRS = 5000
+"""How many pairs of branches of a `oneOf` are compared."""
 
 
 def meet(left: Shape, right: Shape) -> Shape:
-    """The values of both shapes. Raises `LimitExceeded` past `MAX_OPTIONS` options."""
+    """The values of both shapes. Raises `LimitExceeded` past `MAX_WEIGHT`."""
     if left.options is None:
         return right
     if right.options is None or left == right:
         return left
+    if NOTHING in (left, right):
+        return NOTHING
+    lazy = next((option for option in (*left.options, *right.options) if isinstance(option, Lazy)), None)
+    if lazy is not None:
+        return _postponed(left, right, lazy.resolve)
+    try:
+        return _meet_all_options(left, right)
+    except StillOpen as needed:
+        return _postponed(left, right, needed.resolve)
+
+
+def _postponed(left: Shape, right: Shape, resolve: Callable[[Lazy], Shape]) -> Shape:
+    """The values of both shapes, to be met when they are needed."""
+    return Shape((Lazy(tuple(dict.fromkeys(_parts(left) + _parts(right))), resolve),))
+
+
+def _parts(shape: Shape) -> tuple[Shape | str, ...]:
+    first, *others = shape.expanded()
+    return first.parts if isinstance(first, Lazy) and not others else (shape,)
+
+
+def _meet_all_options(left: Shape, right: Shape) -> Shape:
     options: dict[Option, None] = {}
-    for one in left.options:
-        for other in right.options:
+    allowed = MAX_WEIGHT + max(weight(left), weight(right))
+    added = 0
+    for one in left.expanded():
+        for other in right.expanded():
             both = _meet_options(one, other)
-            if both is not None:
+            if both is not None and both not in options:
                 options[both] = None
-        if len(options) > MAX_OPTIONS + max(len(left.options), len(right.options)):
+                added += _option_weight(both)
+        if added > allowed:
             raise LimitExceeded(
-                f"combining the branches of this schema gives more than {MAX_OPTIONS} alternatives",
+                f"combining the branches of this schema gives more than {MAX_WEIGHT} alternatives",
                 hint="flatten nested anyOf and allOf",
             )
     return Shape(tuple(options))
+
+
+def weight(shape: Shape) -> int:
+    """How much there is to write out at the top of a shape."""
+    return sum(map(_option_weight, shape.expanded()))
+
+
+def _option_weight(option: Option) -> int:
+    return 1 + len(option.properties) if isinstance(option, ObjectShape) else 1
 
 
 def meet_all(shapes: Iterable[Shape]) -> Shape:
@@ -75,9 +116,9 @@ def _applicable(rule: Extras, name: str) -> list[Shape]:
 
 def _meet_options(one: Option, other: Option) -> Option | None:
     if isinstance(one, Constant):
-        return one if _holds(other, one.value) else None
+        return _constant(one, other)
     if isinstance(other, Constant):
-        return other if _holds(one, other.value) else None
+        return _constant(other, one)
     if isinstance(one, StringShape) and isinstance(other, StringShape):
         return _strings(one, other)
     if isinstance(one, NumberShape) and isinstance(other, NumberShape):
@@ -89,11 +130,19 @@ def _meet_options(one: Option, other: Option) -> Option | None:
     return None
 
 
+def _constant(one: Constant, other: Option) -> Option | None:
+    if not _holds(other, one.value):
+        return None
+    if isinstance(other, NumberShape) and other.plain:
+        return NumberShape(True, Decimal(one.value), Decimal(one.value), plain=True)
+    return one
+
+
 def _strings(one: StringShape, other: StringShape) -> StringShape | None:
     low, high = _counts(one, other)
     if high is not None and low > high:
         return None
-    return StringShape(low, high, tuple(dict.fromkeys(one.restrictions + other.restrictions)))
+    return StringShape(low, high, tuple(dict.fromkeys(one.restrictions + other.restrictions)), one.pointer)
 
 
 def _counts(
@@ -114,6 +163,7 @@ def numbers(one: NumberShape, other: NumberShape) -> NumberShape | None:
         low_open,
         not high_closed,
         tuple(dict.fromkeys(one.steps + other.steps)),
+        one.plain or other.plain,
     )
     return None if low > high or (low == high and (low_open or not high_closed)) else both
 
@@ -184,6 +234,8 @@ def object_shape(shape: ObjectShape) -> ObjectShape | None:
 
 
 def _holds(option: Option, value: Value) -> bool:
+    if isinstance(option, Lazy):
+        return contains(option.resolve(option), value)
     if isinstance(option, Constant):
         return constant(value) == option or _same(option.value, value)
     if isinstance(option, StringShape):
@@ -244,4 +296,21 @@ def _in_member(shape: ObjectShape, declared: dict[str, Shape], name: str, item: 
 
 def disjoint(shapes: list[Shape]) -> bool:
     """Whether no value can have two of the shapes (proved; False where it is not known)."""
-    return all(meet(left, right) == NOTHING for left, right in combinations(shapes, 2))
+    pairs = len(shapes) * len(shapes) // 2
+    return pairs <= MAX_PAIRS and all(_apart(*pair) for pair in combinations([s.resolved() for s in shapes], 2))
+
+
+def _apart(left: Shape, right: Shape) -> bool:
+    return all(_options_apart(one, other) for one in left.expanded() for other in right.expanded())
+
+
+def _options_apart(one: Option, other: Option) -> bool:
+    if isinstance(one, ObjectShape) and isinstance(other, ObjectShape):
+        first, second = dict(one.properties), dict(other.properties)
+        needed = dict.fromkeys((*one.required, *other.required))
+        if any(meet(_property(one, first, n), _property(other, second, n)) == NOTHING for n in needed):
+            return True
+    try:
+        return _meet_options(one, other) is None
+    except (LimitExceeded, StillOpen):
+        return False

@@ -47,7 +47,8 @@ def number(shape: NumberShape) -> ir.Node:
     """
     low, high = _integer_bounds(shape)
     if low is not None and high is not None and _is_listed(shape):
-        return _listed(n for n in range(low, high + 1) if all(is_multiple(Decimal(n), step) for step in shape.steps))
+        members = (n for n in range(low, high + 1) if all(is_multiple(Decimal(n), step) for step in shape.steps))
+        return _listed(members, shape.plain)
     if shape.integer or 1 in shape.steps:
         return _whole(shape, low, high)
     if shape.low is None and shape.high is None and not shape.steps:
@@ -74,8 +75,10 @@ def _is_listed(shape: NumberShape) -> bool:
     return whole and few and len(_step_places(shape)) < len(shape.steps)
 
 
-def _listed(members: Iterable[int]) -> ir.Node:
-    return ir.word_set(form.encode() for n in members for form in ([f"{n}", f"{n}.0"] if float(n) == n else [f"{n}"]))
+def _listed(members: Iterable[int], plain: bool) -> ir.Node:
+    listed = list(members)
+    rounded = [] if plain else [f"{n}.0" for n in listed if float(n) == n]
+    return ir.word_set(form.encode() for form in (*map(str, listed), *rounded))
 
 
 def _step_places(shape: NumberShape) -> list[int]:
@@ -102,6 +105,8 @@ def _integer_bounds(shape: NumberShape) -> tuple[int | None, int | None]:
 def _whole(shape: NumberShape, low: int | None, high: int | None) -> ir.Node:
     least, most = _float_bounds(shape)
     plain = integers(low, high)
+    if shape.plain:
+        return plain
     rounded = integers(None if least is None else math.ceil(least), None if most is None else math.floor(most))
     if plain == rounded:
         return ir.concat(plain, ir.optional(ir.literal(".0")))

@@ -2,14 +2,15 @@
 
 A shape is a union of *options*; each option concerns one JSON type. This
 disjunctive form makes `allOf` a pairwise meeting of options (`meet.py`) and
-lets the emitter (`emit.py`) work type by type. Shapes are immutable and hashable,
-so equal sub-schemas share their nodes.
+lets the emitter (`emit.py`) work type by type. Recursive schemas make options that are
+looked up when they are needed (`Lazy`). Shapes are immutable and hashable, so equal
+sub-schemas share their nodes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
@@ -20,9 +21,12 @@ Value = Any
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """A set of strings: those that `pattern` occurs in, or those of a `format`."""
+    """A set of strings: those that `pattern` occurs in, those of a `format`, or all but one.
 
-    kind: Literal["pattern", "format"]
+    `"no pattern"` are those that a pattern occurs in by no reading (`strings.py`).
+    """
+
+    kind: Literal["pattern", "format", "no pattern", "other than"]
     source: str
 
 
@@ -39,16 +43,20 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class StringShape:
-    """Strings of `low` to `high` code points that satisfy every restriction."""
+    """Strings of `low` to `high` code points that satisfy every restriction; `pointer` is where the schema says so."""
 
     low: int = 0
     high: int | None = None
     restrictions: tuple[Restriction, ...] = ()
+    pointer: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberShape:
-    """Numbers between exact bounds that are multiples of every one of `steps`."""
+    """Numbers between exact bounds that are multiples of every one of `steps`.
+
+    `plain` bars integers with a fraction, which draft 4 does not take for integers.
+    """
 
     integer: bool = False
     low: Decimal | None = None
@@ -56,6 +64,7 @@ class NumberShape:
     low_open: bool = False
     high_open: bool = False
     steps: tuple[Decimal, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +102,63 @@ class ObjectShape:
     pointer: str = field(default="", compare=False)
 
 
-Option = Constant | StringShape | NumberShape | ArrayShape | ObjectShape
-
-
 @dataclass(frozen=True, slots=True)
+class Lazy:
+    """The values of every one of `parts`: shapes, and schemas by their JSON pointers.
+
+    `resolve` gives the shape, whose options are not lazy. It raises `StillOpen` while one of
+    the schemas is being read.
+    """
+
+    parts: tuple[Shape | str, ...]
+    resolve: Callable[[Lazy], Shape] = field(compare=False, repr=False)
+
+
+class StillOpen(Exception):
+    """The schema at `pointer` is needed while it is being read; `resolve` is for lazy options."""
+
+    def __init__(self, pointer: str, resolve: Callable[[Lazy], Shape]) -> None:
+        super().__init__(pointer)
+        self.pointer = pointer
+        self.resolve = resolve
+
+
+Option = Constant | StringShape | NumberShape | ArrayShape | ObjectShape | Lazy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """The values of any option; `options` is `None` for every JSON value."""
+    """The values of any option; `options` is `None` for every JSON value. The hash is computed once."""
 
     options: tuple[Option, ...] | None
+    _hash: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.options))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Shape) and self._hash == other._hash and self.options == other.options
 
     def expanded(self) -> tuple[Option, ...]:
         """The options, one for each type where every value is allowed."""
         return UNCONSTRAINED if self.options is None else self.options
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether some option has to be looked up."""
+        return self.options is not None and any(isinstance(option, Lazy) for option in self.options)
+
+    def resolved(self) -> Shape:
+        """The same shape with no lazy option at its top."""
+        if not self.is_lazy:
+            return self
+        parts = [option.resolve(option) if isinstance(option, Lazy) else Shape((option,)) for option in self.expanded()]
+        return join(parts)
 
 
 ANYTHING = Shape(None)

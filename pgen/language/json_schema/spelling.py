@@ -18,6 +18,7 @@ from pgen.language import ir
 
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _RAW_EXCLUDED = ((0, 0x1F), (ord('"'), ord('"')), (ord("\\"), ord("\\")))
+_PLAIN = ((ord(" "), ord("!")), (ord("#"), ord("[")), (ord("]"), ord("~")))
 _ASTRAL = 0x10000
 _LAST_BMP = _ASTRAL - 1
 
@@ -25,25 +26,44 @@ QUOTE = ir.literal('"')
 
 
 @lru_cache(maxsize=65536)
-def spelled(node: ir.Node) -> ir.Node:
-    """The bodies of JSON strings whose value is in `node`."""
+def spelled(node: ir.Node, lean: bool = False) -> ir.Node:
+    """The bodies of JSON strings whose value is in `node`.
+
+    If `lean`, printable ASCII characters stand for themselves (but at the end of texts that may
+    go on at will): all that `json.dumps` writes, in much smaller automata.
+    """
     if isinstance(node, ir.Chars):
-        return _character(node.ranges)
+        return _character(node.ranges, lean)
     if isinstance(node, ir.Literal):
-        return ir.concat(*(_character(((ord(c), ord(c)),)) for c in node.data.decode()))
+        return ir.concat(*(_character(((ord(c), ord(c)),), lean) for c in node.data.decode()))
+    if node == ir.ANY_TEXT:
+        return body(0, None)
     if isinstance(node, ir.Words):
-        return ir.union(*(spelled(ir.literal(word)) for word in node.words))
-    if isinstance(node, ir.Concat):
-        return ir.concat(*map(spelled, node.parts))
-    if isinstance(node, ir.Union):
-        return ir.union(*map(spelled, node.parts))
-    if isinstance(node, ir.Intersect):
-        return ir.intersect(*map(spelled, node.parts))
+        return ir.union(*(spelled(ir.literal(word), lean) for word in node.words))
     if isinstance(node, ir.Repeat):
-        return ir.repeat(spelled(node.item), node.low, node.high)
+        return ir.repeat(spelled(node.item, lean), node.low, node.high)
+    if isinstance(node, ir.Complement) and isinstance(node.item, (ir.Literal, ir.Words)):
+        return spelled(ir.other_than(_words(node.item)), lean)
     if isinstance(node, ir.Complement):
-        return ir.intersect(body(0, None), ir.complement(spelled(node.item)))
+        anything = ir.repeat(spelled(ir.ANY_CHAR, lean), 0, None)
+        return ir.intersect(anything, ir.complement(spelled(node.item, lean)))
+    return _spelled_parts(node, lean)
+
+
+def _spelled_parts(node: ir.Node, lean: bool) -> ir.Node:
+    parts = [spelled(part, lean) for part in ir.children(node)]
+    if isinstance(node, ir.Concat):
+        return ir.concat(*parts)
+    if isinstance(node, ir.Union):
+        return ir.union(*parts)
+    if isinstance(node, ir.Intersect):
+        return ir.intersect(*parts)
     raise InvalidLanguage(f"{type(node).__name__} has no JSON spelling: it is not a set of texts")
+
+
+def _words(node: ir.Literal | ir.Words) -> tuple[bytes, ...]:
+    """The members of a finite set of texts."""
+    return node.words if isinstance(node, ir.Words) else (node.data,)
 
 
 @lru_cache(maxsize=1024)
@@ -66,10 +86,16 @@ def dumped(value: str) -> ir.Node:
 
 
 @lru_cache(maxsize=16384)
-def _character(ranges: ir.Ranges) -> ir.Node:
-    raw = ir.negated_ranges((*ir.negated_ranges(ranges), *_RAW_EXCLUDED))
+def _character(ranges: ir.Ranges, lean: bool = False) -> ir.Node:
+    raw = ir.chars(ir.negated_ranges((*ir.negated_ranges(ranges), *_RAW_EXCLUDED)))
+    escaped = ir.negated_ranges((*ir.negated_ranges(ranges), *_PLAIN)) if lean else ranges
+    return ir.union(raw, _escapes(escaped)) if escaped else raw
+
+
+@lru_cache(maxsize=16384)
+def _escapes(ranges: ir.Ranges) -> ir.Node:
     short = [ir.literal(s) for c, s in _SHORT.items() if any(a <= ord(c) <= b for a, b in ranges)]
-    return ir.union(ir.chars(raw), ir.concat(ir.literal("\\"), ir.union(*short, _hexadecimal(ranges))))
+    return ir.concat(ir.literal("\\"), ir.union(*short, _hexadecimal(ranges)))
 
 
 def _hexadecimal(ranges: ir.Ranges) -> ir.Node:

@@ -11,13 +11,18 @@ valid for either.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from pgen.errors import InvalidLanguage, UnsupportedFeature
 from pgen.language import ir
 from pgen.language.json_schema.formats import PATTERNS
-from pgen.language.json_schema.shapes import Restriction
+from pgen.language.json_schema.lengths import limited, weight
+from pgen.language.json_schema.shapes import Restriction, StringShape
 from pgen.language.regex import Regex
+
+MAX_PRODUCT = 600
+"""States of a pattern times the length it is limited to, up to which the node counts."""
 
 _TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
 _SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -33,6 +38,10 @@ def node(restriction: Restriction) -> ir.Node:
     """The strings that satisfy `restriction`. Raises what `Regex` raises on its pattern."""
     if restriction.kind == "format":
         return Regex(PATTERNS[restriction.source]).node
+    if restriction.kind == "other than":
+        return ir.complement(ir.literal(restriction.source))
+    if restriction.kind == "no pattern":
+        return ir.complement(outer_node(Restriction("pattern", restriction.source)))
     narrow, wide = _readings(restriction.source)
     return ir.intersect(narrow, wide) if _NEGATIVE.search(restriction.source) else narrow
 
@@ -44,11 +53,40 @@ def outer_node(restriction: Restriction) -> ir.Node:
     return ir.union(narrow, wide) if _NEGATIVE.search(restriction.source) else wide
 
 
+def all_of(restrictions: Collection[Restriction]) -> ir.Node:
+    """The strings that satisfy every restriction; words that are ruled out make one node."""
+    words = [r.source for r in restrictions if r.kind == "other than"]
+    others = [node(r) for r in restrictions if r.kind != "other than"]
+    return ir.intersect(*others, ir.complement(ir.word_set(word.encode() for word in words)))
+
+
+@lru_cache(maxsize=4096)
+def holds_length(shape: StringShape) -> bool:
+    """Whether `values` holds the bounds on the length, exactly."""
+    within = all_of(shape.restrictions)
+    counted = shape.low if shape.high is None else shape.high
+    return limited(within, shape.low, shape.high) is not None or weight(within) * counted <= MAX_PRODUCT
+
+
+@lru_cache(maxsize=4096)
+def values(shape: StringShape) -> ir.Node:
+    """The strings of a shape; of every length where that is too much to count."""
+    within = all_of(shape.restrictions)
+    bounded = limited(within, shape.low, shape.high)
+    if bounded is not None:
+        return bounded
+    return ir.intersect(within, ir.repeat(ir.ANY_CHAR, shape.low, shape.high)) if holds_length(shape) else within
+
+
 def satisfies(restriction: Restriction, value: str) -> bool:
     """Whether a string satisfies `restriction`."""
     if restriction.kind == "format":
         return re.fullmatch(PATTERNS[restriction.source], value) is not None
     source = restriction.source
+    if restriction.kind == "other than":
+        return value != source
+    if restriction.kind == "no pattern":
+        return re.search(source, value) is None and re.search(_narrowed(source), value) is None
     return re.search(source, value) is not None and re.search(_narrowed(source), value) is not None
 
 

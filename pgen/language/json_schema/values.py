@@ -6,15 +6,18 @@ This is the oracle of the design: what masks leave open is settled here.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pgen.language.base import late
+from pgen.language.json_schema.dialects import dialect_of
 from pgen.language.json_schema.numbers import is_multiple
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
+    from referencing import Registry
 
 
 class WrittenFloat(float):
@@ -57,29 +60,41 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def is_valid(schema_text: str, assert_formats: bool, text: str) -> bool:
-    """Whether a JSON text is valid by a schema (given as JSON text)."""
-    return first_error(schema_text, assert_formats, text) is None
+def is_valid(schema_text: str, assert_formats: bool, text: str, resources_text: str = "{}") -> bool:
+    """Whether a JSON text is valid by a schema (given as JSON text, as are other schemas by their URIs)."""
+    return first_error(schema_text, assert_formats, text, resources_text) is None
 
 
-def first_error(schema_text: str, assert_formats: bool, text: str) -> str | None:
+def first_error(schema_text: str, assert_formats: bool, text: str, resources_text: str = "{}") -> str | None:
     """What is wrong with a JSON text by a schema, and where; `None` if it is valid."""
     try:
         value = json.loads(text, parse_float=WrittenFloat, parse_constant=_reject_constant)
     except ValueError as error:
         return str(error)
-    found = next(iter(_validator(schema_text, assert_formats).iter_errors(value)), None)
+    found = next(iter(_validator(schema_text, assert_formats, resources_text).iter_errors(value)), None)
     return None if found is None else f"{found.message} (at {found.json_path})"
 
 
 @lru_cache(maxsize=64)
-def _validator(schema_text: str, assert_formats: bool) -> Validator:
-    from jsonschema import Draft202012Validator, validators
+def _validator(schema_text: str, assert_formats: bool, resources_text: str) -> Validator:
+    import jsonschema
+    from jsonschema import validators
+    from referencing.jsonschema import DRAFT202012
 
+    schema = json.loads(schema_text)
+    dialect = dialect_of(schema)
+    base: type[Validator] = getattr(jsonschema, dialect.validator)
     extend: Callable[..., type[Validator]] = validators.extend
-    exact = extend(Draft202012Validator, {"multipleOf": _multiple_of})
-    checker = Draft202012Validator.FORMAT_CHECKER if assert_formats else None
-    return exact(json.loads(schema_text), format_checker=checker)
+    exact = extend(base, {"multipleOf": _multiple_of, **(_older_spellings(base) if dialect.lenient else {})})
+    # A registry of its own keeps jsonschema from fetching what references name.
+    resources = json.loads(resources_text).items()
+    known: Registry[Any] = late("jsonschema_specifications:REGISTRY")
+    registry = known.with_resources((uri, DRAFT202012.create_resource(found)) for uri, found in resources)
+    return exact(schema, registry=registry, format_checker=base.FORMAT_CHECKER if assert_formats else None)
+
+
+Rule = Callable[[Any, Any, Any, Any], Iterable[Any]]
+"""What `jsonschema` calls for a keyword: (validator, keyword's value, instance, schema) -> errors."""
 
 
 def _multiple_of(validator: Validator, step: float, instance: Any, schema: Any) -> Iterator[Any]:
@@ -90,3 +105,36 @@ def _multiple_of(validator: Validator, step: float, instance: Any, schema: Any) 
     written = instance.written if isinstance(instance, WrittenFloat) else Decimal(repr(instance))
     if not written.is_finite() or not is_multiple(written, Decimal(repr(step))):
         yield ValidationError(f"{instance!r} is not a multiple of {step!r}")
+
+
+def _older_spellings(base: type[Validator]) -> dict[str, Rule]:
+    """Rules for keywords as drafts 4 to 7 spell them, next to those of draft 2020-12."""
+    from jsonschema import Draft4Validator, Draft7Validator
+
+    new, old, oldest = base.VALIDATORS, Draft7Validator.VALIDATORS, Draft4Validator.VALIDATORS
+
+    def items(validator: Any, value: Any, instance: Any, schema: Any) -> Iterable[Any]:
+        return (old if isinstance(value, list) else new)["items"](validator, value, instance, schema) or ()
+
+    def bound(keyword: str, exclusive: str) -> Rule:
+        def rule(validator: Any, value: Any, instance: Any, schema: Any) -> Iterable[Any]:
+            rules = oldest if isinstance(schema.get(exclusive), bool) else new
+            return rules[keyword](validator, value, instance, schema) or ()
+
+        return rule
+
+    def strictly(keyword: str) -> Rule:
+        def rule(validator: Any, value: Any, instance: Any, schema: Any) -> Iterable[Any]:
+            return () if isinstance(value, bool) else new[keyword](validator, value, instance, schema) or ()
+
+        return rule
+
+    return {
+        "items": items,
+        "additionalItems": old["additionalItems"],
+        "dependencies": old["dependencies"],
+        "minimum": bound("minimum", "exclusiveMinimum"),
+        "maximum": bound("maximum", "exclusiveMaximum"),
+        "exclusiveMinimum": strictly("exclusiveMinimum"),
+        "exclusiveMaximum": strictly("exclusiveMaximum"),
+    }

@@ -1,0 +1,200 @@
+"""Objects as nodes: their properties in declared order, or in any.
+
+In declared order undeclared properties come last. In any order, objects of up to
+`MAX_TRACKED` properties are exact: the node remembers which of them have come. Beyond
+that it takes properties as they come, as often as they come; that each required one is
+there, and none twice, is left to complete values. Cost: linear in the number of
+properties, but quadratic where some are optional and the number of undeclared ones is
+bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING
+
+from pgen.language import ir
+from pgen.language.json_schema import strings
+from pgen.language.json_schema.meet import meet_all
+from pgen.language.json_schema.shapes import (
+    NOTHING,
+    Constant,
+    ObjectShape,
+    Option,
+    Restriction,
+    Shape,
+    StringShape,
+    Value,
+    join,
+)
+from pgen.language.json_schema.spelling import quoted, spelled
+
+if TYPE_CHECKING:
+    from pgen.language.json_schema.emit import Emitter
+
+MAX_PATTERNS = 6
+"""How many patterns of property names may part the undeclared properties of one object."""
+
+MAX_TRACKED = 3
+"""How many properties an object may have to be exact in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Builds the node of one object."""
+
+    emitter: Emitter
+    shape: ObjectShape
+    depth: int
+    free: int
+
+    def node(self) -> ir.Node:
+        """The texts of the object."""
+        declared = [(name, item) for name, item in self.shape.properties if item != NOTHING]
+        members = [
+            (self.emitter.member(name, self.emitter.node(item, self.depth + 1, self.free)), name in self.shape.required)
+            for name, item in declared
+        ]
+        extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
+        if extra != ir.EMPTY and (self.shape.high is None or self.shape.high > 1):
+            self.emitter.repeats_names = True
+        if self.emitter.any_order and len(members) + (extra != ir.EMPTY) > 1:
+            forms = self._in_any_order(members, extra)
+        else:
+            forms = self._in_declared_order(members, extra)
+        empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
+        nothing = [empty] if self.shape.low == 0 and not self.shape.required else []
+        return ir.union(
+            *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if form != ir.EMPTY)
+        )
+
+    def _in_declared_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
+        low, high = self._extra_counts(len(members), extra)
+        return list(self._sequences(members, extra, low, high))
+
+    def _in_any_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
+        low, high = self.shape.low, self.shape.high
+        comma = self.emitter.layout.comma(self.depth)
+        if low > max(1, len(self.shape.required)) or (high is not None and (extra != ir.EMPTY or high < len(members))):
+            self._leave_open("number of properties")
+        if len(members) <= MAX_TRACKED:
+            return [self._remaining(members, extra, True)]
+        self.emitter.repeats_names = True
+        if self.shape.required:
+            self._leave_open("required")
+        return [ir.separated(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
+
+    def _remaining(self, members: list[tuple[ir.Node, bool]], extra: ir.Node, first: bool) -> ir.Node:
+        """What may follow when these properties have not come yet, with the commas in front."""
+        comma = ir.EPSILON if first else self.emitter.layout.comma(self.depth)
+        more = ir.repeat(ir.concat(self.emitter.layout.comma(self.depth), extra), 0, None)
+        forms = [] if any(required for _, required in members) or first else [ir.EPSILON]
+        for i, (member, _) in enumerate(members):
+            rest = [*members[:i], *members[i + 1 :]]
+            forms.append(ir.concat(comma, member, more, self._remaining(rest, extra, False)))
+        if first and extra != ir.EMPTY:
+            forms.append(ir.concat(extra, more, self._remaining(members, extra, False)))
+        return ir.union(*forms)
+
+    def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
+        """How many extra properties there may be; notes the counts that a node cannot hold."""
+        shape = self.shape
+        if declared == len(shape.required):
+            return max(0, shape.low - declared), None if shape.high is None else shape.high - declared
+        low_held = shape.low <= max(1, len(shape.required))
+        high_held = shape.high is None or (extra == ir.EMPTY and shape.high >= declared)
+        if not (low_held and high_held):
+            self._leave_open("number of properties")
+        return 0, shape.high
+
+    def _leave_open(self, keyword: str) -> None:
+        self.emitter.open_places[keyword, self.shape.pointer] = None
+
+    def _sequences(
+        self, members: list[tuple[ir.Node, bool]], extra: ir.Node, low: int, high: int | None
+    ) -> Iterator[ir.Node]:
+        """The non-empty sequences of members, by which one comes first."""
+        comma = self.emitter.layout.comma(self.depth)
+        if low == 0 and (high is None or extra == ir.EMPTY):
+            kinds = [(member, "1" if required else "?") for member, required in members]
+            yield ir.separated(comma, [*kinds, (extra, "*")])
+            return
+        after = ir.repeat(ir.concat(comma, extra), low, high)
+        tails = [after]
+        for member, required in reversed(members):
+            step = ir.concat(comma, member)
+            after = ir.concat(step if required else ir.optional(step), after)
+            tails.append(after)
+        tails.reverse()
+        for (member, required), tail in zip(members, tails[1:], strict=True):
+            yield ir.concat(member, tail)
+            if required:
+                return
+        if high != 0:
+            more = None if high is None else high - 1
+            yield ir.concat(extra, ir.repeat(ir.concat(comma, extra), max(0, low - 1), more))
+
+    def _extra(self) -> ir.Node:
+        """One property that is not declared: names are parted by the patterns that they match."""
+        shape = self.shape
+        patterns = list(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
+        if len(patterns) > MAX_PATTERNS:
+            return self._unparted_extra()
+        known = self._known_names()
+        forms = []
+        for matched in product((False, True), repeat=len(patterns)):
+            value = _extra_value(shape, {p for p, hit in zip(patterns, matched, strict=True) if hit})
+            if value != NOTHING:
+                name = ir.intersect(*known, *(_side(p, hit) for p, hit in zip(patterns, matched, strict=True)))
+                forms.append(self._undeclared(name, value))
+        return ir.union(*forms)
+
+    def _known_names(self) -> list[ir.Node]:
+        """The names that extra properties may have, as nodes to be intersected."""
+        known = [ir.complement(ir.union(*(_text(name) for name, _ in self.shape.properties)))]
+        if self.shape.names is None:
+            return known
+        options = self.shape.names.resolved().expanded()
+        if not all(strings.holds_length(option) for option in options if isinstance(option, StringShape)):
+            self._leave_open("propertyNames")
+        return [*known, ir.union(*map(_name_node, options))]
+
+    def _unparted_extra(self) -> ir.Node:
+        """One undeclared property with any of the values that some pattern allows."""
+        self._leave_open("patternProperties")
+        values = join(item for rule in self.shape.extras for item in (*(v for _, v in rule.patterns), rule.otherwise))
+        return self._undeclared(ir.intersect(*self._known_names()), values)
+
+    def _undeclared(self, name: ir.Node, value: Shape) -> ir.Node:
+        """An undeclared property whose name is in `name`."""
+        if value == NOTHING:
+            return ir.EMPTY
+        node = self.emitter.node(value, self.depth + 1, self.free)
+        return ir.concat(quoted(spelled(name, lean=True)), self.emitter.layout.colon, node)
+
+
+def _extra_value(shape: ObjectShape, matched: set[Restriction]) -> Shape:
+    parts = []
+    for rule in shape.extras:
+        hits = [item for pattern, item in rule.patterns if pattern in matched]
+        parts.extend(hits or [rule.otherwise])
+    return meet_all(parts)
+
+
+def _side(pattern: Restriction, hit: bool) -> ir.Node:
+    return strings.node(pattern) if hit else ir.complement(strings.outer_node(pattern))
+
+
+def _name_node(option: Option) -> ir.Node:
+    if isinstance(option, StringShape):
+        return strings.values(option)
+    return _text(option.value) if isinstance(option, Constant) else ir.EMPTY
+
+
+def _text(value: Value) -> ir.Node:
+    """The one text `value`; nothing where it is not a text."""
+    if not isinstance(value, str) or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        return ir.EMPTY
+    return ir.literal(value)

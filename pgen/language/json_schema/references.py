@@ -1,0 +1,156 @@
+"""Where references lead: base URIs, identifiers and anchors of one schema document.
+
+The document is walked once, through the places where drafts put schemas; each
+resource (`$id`) and anchor is remembered by its URI, so that a look-up costs no more
+than the steps of a JSON pointer. Nothing outside the document is ever fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urldefrag, urljoin
+
+from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.language.json_schema.dialects import METASCHEMAS, Dialect
+
+SINGLE = [
+    "items",
+    "additionalItems",
+    "additionalProperties",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "propertyNames",
+    "contains",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contentSchema",
+]
+LISTS = ["allOf", "anyOf", "oneOf", "prefixItems", "items"]
+MAPS = ["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"]
+
+
+_RESOURCES = "(resources)"
+"""Under which name the resources that come with a document stand in pointers."""
+
+
+def escaped(name: str) -> str:
+    """One step of a JSON pointer."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+class Document:
+    """The resources and anchors of a schema, and of other schemas by their URIs; pointers start at its root."""
+
+    def __init__(self, root: Any, dialect: Dialect, resources: Mapping[str, Any]) -> None:
+        self.root = {**root, _RESOURCES: list(resources.values())} if resources and isinstance(root, dict) else root
+        self.dialect = dialect
+        self._resources: dict[str, str] = {"": ""}
+        self._bases: dict[str, str] = {"": ""}
+        self._anchors: dict[tuple[str, str], str] = {}
+        self._dynamic: dict[str, list[str]] = {}
+        waiting = [(root, "", "")]
+        for i, (uri, resource) in enumerate(resources.items()):
+            place, uri = f"/{_RESOURCES}/{i}", urldefrag(uri).url
+            self._resources[uri], self._bases[place] = place, uri
+            waiting.append((resource, place, uri))
+        while waiting:
+            schema, pointer, base = waiting.pop()
+            base = self._index(schema, pointer, base)
+            waiting += ((part, pointer + step, base) for part, step in subschemas(schema))
+
+    def _index(self, schema: Any, pointer: str, base: str) -> str:
+        """Remember what a schema is called; the base URI inside it."""
+        if not isinstance(schema, dict):
+            return base
+        named = schema.get(self.dialect.identifier)
+        if isinstance(named, str) and not (self.dialect.lone_references and "$ref" in schema):
+            uri, fragment = urldefrag(_joined(base, named))
+            if fragment and self.dialect.lone_references:
+                self._anchors.setdefault((uri, fragment), pointer)
+            if uri != base or not pointer:
+                base = uri
+                self._resources.setdefault(base, pointer)
+                self._bases[pointer] = base
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            if isinstance(schema.get(keyword), str):
+                self._anchors.setdefault((base, schema[keyword]), pointer)
+        if isinstance(schema.get("$dynamicAnchor"), str):
+            self._dynamic.setdefault(schema["$dynamicAnchor"], []).append(pointer)
+        return base
+
+    def target(self, reference: str, pointer: str) -> str | None:
+        """The pointer that a reference at `pointer` leads to; `None` for a draft's metaschema.
+
+        Raises `InvalidLanguage` where there is nothing, `UnsupportedFeature` outside the document.
+        """
+        uri, fragment = urldefrag(_joined(self._base(pointer), reference))
+        if uri not in self._resources:
+            if uri.rstrip("#") in METASCHEMAS and not fragment:
+                return None
+            raise UnsupportedFeature(
+                f"$ref leaves the document: {reference!r}",
+                pointer=pointer,
+                hint="put the schema under $defs, or pass it in resources",
+            )
+        fragment = unquote(fragment)
+        if fragment and not fragment.startswith("/"):
+            if (uri, fragment) not in self._anchors:
+                raise InvalidLanguage(f"$ref leads nowhere: no anchor {fragment!r}", pointer=pointer)
+            return self._anchors[uri, fragment]
+        found = self._resources[uri] + fragment
+        try:
+            self.at(found)
+        except LookupError:
+            raise InvalidLanguage(f"$ref leads nowhere: {reference!r}", pointer=pointer) from None
+        return found
+
+    def is_dynamic(self, keyword: str, reference: str, target: str) -> bool:
+        """Whether a `$dynamicRef` or `$recursiveRef` may lead elsewhere than to `target`, by the way of validation."""
+        schema = self.at(target)
+        if keyword == "$recursiveRef":
+            return isinstance(schema, dict) and schema.get("$recursiveAnchor") is True and len(self._bases) > 1
+        places = self._dynamic.get(urldefrag(reference).fragment, ())
+        return target in places and len(places) > 1
+
+    def at(self, pointer: str) -> Any:
+        """What stands at a JSON pointer. Raises `LookupError`."""
+        place = self.root
+        for step in pointer.split("/")[1:]:
+            name = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(place, list):
+                if not name.isdecimal():
+                    raise LookupError(pointer)
+                place = place[int(name)]
+            elif isinstance(place, dict):
+                place = place[name]
+            else:
+                raise LookupError(pointer)
+        return place
+
+    def _base(self, pointer: str) -> str:
+        while pointer not in self._bases:
+            pointer = pointer.rpartition("/")[0]
+        return self._bases[pointer]
+
+
+def subschemas(schema: Any) -> Iterator[tuple[Any, str]]:
+    """The schemas right below one, wherever drafts put them, with the pointers that lead there."""
+    if not isinstance(schema, dict):
+        return
+    for keyword in SINGLE:
+        if isinstance(schema.get(keyword), dict):
+            yield schema[keyword], f"/{keyword}"
+    for keyword in LISTS:
+        if isinstance(schema.get(keyword), list):
+            yield from ((part, f"/{keyword}/{i}") for i, part in enumerate(schema[keyword]))
+    for keyword in MAPS:
+        if isinstance(schema.get(keyword), dict):
+            yield from ((part, f"/{keyword}/{escaped(name)}") for name, part in schema[keyword].items())
+
+
+def _joined(base: str, reference: str) -> str:
+    # urljoin drops the base of schemes that it does not know, such as urn.
+    return urldefrag(base).url + reference if reference.startswith("#") or not reference else urljoin(base, reference)

@@ -1,0 +1,227 @@
+"""The keywords that concern one type of values, and `type` itself, as shapes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pgen.errors import InvalidLanguage
+from pgen.language.json_schema import keywords
+from pgen.language.json_schema.dialects import DRAFT_4
+from pgen.language.json_schema.formats import ANNOTATIONS, INCOMPLETE, PATTERNS
+from pgen.language.json_schema.keywords import SchemaWarning
+from pgen.language.json_schema.meet import array_shape, meet, meet_all, numbers, object_shape
+from pgen.language.json_schema.numbers import enforces_steps, is_multiple
+from pgen.language.json_schema.references import escaped
+from pgen.language.json_schema.shapes import (
+    ANYTHING,
+    FALSE,
+    NOTHING,
+    NULL,
+    TRUE,
+    ArrayShape,
+    Constant,
+    Extras,
+    NumberShape,
+    ObjectShape,
+    Option,
+    Restriction,
+    Shape,
+    StringShape,
+)
+from pgen.language.json_schema.strings import check_pattern, satisfies
+
+if TYPE_CHECKING:
+    from pgen.language.json_schema.reader import Reader
+
+Schema = Mapping[str, Any]
+Rules = tuple[tuple[Restriction, Shape], ...]
+
+
+def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
+    """The shape of `type` and of the keywords that concern one type."""
+    said = schema.get("type", [t for t in keywords.TYPES if t != "integer"])
+    types = [said] if isinstance(said, str) else said
+    unknown = [t for t in types if t not in keywords.TYPES]
+    if unknown:
+        raise InvalidLanguage(
+            f"unknown type {unknown[0]!r}", pointer=f"{pointer}/type", hint="one of " + ", ".join(keywords.TYPES)
+        )
+    return Shape(tuple(dict.fromkeys(option for t in types for option in _options(reader, t, schema, pointer))))
+
+
+def _options(reader: Reader, type_name: str, schema: Schema, pointer: str) -> tuple[Option, ...]:
+    option: Option | None = None
+    if type_name == "null":
+        return (NULL,)
+    if type_name == "boolean":
+        return (FALSE, TRUE)
+    if type_name == "string":
+        option = _string(reader, schema, pointer)
+    elif type_name == "array":
+        option = _array(reader, schema, pointer)
+    elif type_name == "object":
+        option = _object(reader, schema, pointer)
+    else:
+        option = _number(reader, type_name == "integer", schema, pointer)
+    return () if option is None else (option,)
+
+
+def _number(reader: Reader, integer: bool, schema: Schema, pointer: str) -> NumberShape | None:
+    steps = (Decimal(repr(schema["multipleOf"])),) if "multipleOf" in schema else ()
+    if integer and steps and is_multiple(Decimal(1), steps[0]):
+        steps = ()
+    low, above = _bound(schema, "minimum", "exclusiveMinimum", reader)
+    high, below = _bound(schema, "maximum", "exclusiveMaximum", reader)
+    plain = integer and reader.dialect == DRAFT_4
+    inclusive = NumberShape(integer, low, high, low == above, high == below, steps, plain)
+    found = numbers(inclusive, NumberShape(False, above, below, True, True))
+    if found is None:
+        reader.conflict(f"no number lies within {_said(schema, keywords.NUMBER)}", pointer)
+    elif not enforces_steps(found):
+        reader.note("multipleOf", pointer)
+    return found
+
+
+def _bound(schema: Schema, keyword: str, exclusive: str, reader: Reader) -> tuple[Decimal | None, Decimal | None]:
+    """The inclusive and the exclusive bound; up to draft 4 the latter is a flag."""
+    bound = Decimal(schema[keyword]) if keyword in schema else None
+    said = schema.get(exclusive)
+    if reader.dialect == DRAFT_4 or isinstance(said, bool):
+        return bound, bound if said else None
+    return bound, None if said is None else Decimal(said)
+
+
+def _string(reader: Reader, schema: Schema, pointer: str) -> StringShape | None:
+    bounds = _counts(reader, schema, "Length", pointer)
+    if bounds is None:
+        return None
+    restrictions = []
+    if "pattern" in schema:
+        restrictions.append(_pattern(schema["pattern"], f"{pointer}/pattern"))
+    if "format" in schema and _asserts(reader, schema["format"], pointer):
+        restrictions.append(Restriction("format", schema["format"]))
+    return StringShape(*bounds, tuple(restrictions), pointer)
+
+
+def _asserts(reader: Reader, name: str, pointer: str) -> bool:
+    """Whether a format is part of the shape."""
+    if not reader.assert_formats:
+        return False
+    if name in reader.dialect.formats:
+        if name in INCOMPLETE:
+            reader.note("format", pointer)
+        return name not in INCOMPLETE
+    if name not in ANNOTATIONS:
+        unknown = "unknown format" if name not in PATTERNS else f"{reader.dialect.name} does not know the format"
+        warnings.warn(f"{pointer}: {unknown} {name!r}, which has no effect", SchemaWarning, stacklevel=2)
+    return False
+
+
+def _array(reader: Reader, schema: Schema, pointer: str) -> ArrayShape | None:
+    bounds = _counts(reader, schema, "Items", pointer)
+    if bounds is None:
+        return None
+    low, high = bounds
+    prefix, rest = _items(reader, schema, pointer)
+    found = array_shape(prefix, rest, _with_contains(reader, schema, low, pointer), high)
+    if found is None:
+        reader.conflict(f"fewer items are possible than minItems {low} asks for", pointer)
+    elif schema.get("uniqueItems") and found.high not in (0, 1):
+        reader.note("uniqueItems", pointer)
+        return _with_distinct(found)
+    return found
+
+
+def _items(reader: Reader, schema: Schema, pointer: str) -> tuple[tuple[Shape, ...], Shape]:
+    """The shapes of the first items and of those after them."""
+    listed, rest = ("prefixItems", "items")
+    if isinstance(schema.get("items"), list):
+        listed, rest = ("items", "additionalItems")
+    prefix = tuple(reader.read(item, f"{pointer}/{listed}/{i}") for i, item in enumerate(schema.get(listed, ())))
+    return prefix, reader.read(schema.get(rest, True), f"{pointer}/{rest}")
+
+
+def _with_contains(reader: Reader, schema: Schema, low: int, pointer: str) -> int:
+    """How many items there are at least by `contains`, which is left open where it says more than that."""
+    if "contains" not in schema:
+        return low
+    found = reader.read(schema["contains"], f"{pointer}/contains")
+    least = int(schema.get("minContains", 1))
+    if "maxContains" in schema or (least > 0 and found != ANYTHING):
+        reader.note("contains", pointer)
+    return max(low, least)
+
+
+def _with_distinct(array: ArrayShape) -> ArrayShape:
+    """Distinct items of finitely many values: no more of them than there are values."""
+    options = array.rest.expanded()
+    if not array.prefix and all(isinstance(option, Constant) for option in options):
+        most = len(options) if array.high is None else min(array.high, len(options))
+        return ArrayShape((), array.rest, min(array.low, most), most)
+    return array
+
+
+def _object(reader: Reader, schema: Schema, pointer: str) -> ObjectShape | None:
+    bounds = _counts(reader, schema, "Properties", pointer)
+    patterns = _pattern_properties(reader, schema, pointer)
+    otherwise = reader.read(schema.get("additionalProperties", True), f"{pointer}/additionalProperties")
+    names = reader.read(schema["propertyNames"], f"{pointer}/propertyNames") if "propertyNames" in schema else None
+    properties = _properties(reader, schema, patterns, pointer)
+    if bounds is None:
+        return None
+    required = tuple(schema.get("required", ()))
+    extras = () if not patterns and otherwise == ANYTHING else (Extras(patterns, otherwise),)
+    found = object_shape(ObjectShape(properties, required, extras, names, *bounds, pointer))
+    if found is None:
+        reader.conflict(_impossible_object(schema, dict(properties)), pointer)
+    return found
+
+
+def _properties(reader: Reader, schema: Schema, patterns: Rules, pointer: str) -> tuple[tuple[str, Shape], ...]:
+    read = []
+    for name, item in schema.get("properties", {}).items():
+        declared = reader.read(item, f"{pointer}/properties/{escaped(name)}")
+        matching = [also for pattern, also in patterns if satisfies(pattern, name)]
+        read.append((name, meet(declared, meet_all(matching))))
+    return tuple(read)
+
+
+def _pattern_properties(reader: Reader, schema: Schema, pointer: str) -> Rules:
+    place = f"{pointer}/patternProperties"
+    return tuple(
+        (_pattern(source, f"{place}/{escaped(source)}"), reader.read(item, f"{place}/{escaped(source)}"))
+        for source, item in schema.get("patternProperties", {}).items()
+    )
+
+
+def _pattern(source: str, pointer: str) -> Restriction:
+    try:
+        check_pattern(source)
+    except InvalidLanguage as error:
+        raise type(error)(error.message, pointer=pointer, hint=error.hint) from None
+    return Restriction("pattern", source)
+
+
+def _counts(reader: Reader, schema: Schema, what: str, pointer: str) -> tuple[int, int | None] | None:
+    low, high = int(schema.get(f"min{what}", 0)), schema.get(f"max{what}")
+    if high is not None and low > high:
+        reader.conflict(f"min{what} {low} is above max{what} {high}", pointer)
+        return None
+    return low, None if high is None else int(high)
+
+
+def _said(schema: Schema, among: frozenset[str]) -> str:
+    return ", ".join(f"{name} {value!r:.40}" for name, value in schema.items() if name in among)
+
+
+def _impossible_object(schema: Schema, properties: dict[str, Shape]) -> str:
+    most = schema.get("maxProperties")
+    if most is not None and len(schema.get("required", ())) > most:
+        return f"more properties are required than maxProperties {most} allows"
+    for name in schema["required"]:
+        if properties.get(name, NOTHING) == NOTHING:
+            return f"property {name!r} is required and no value is allowed for it"
+    return "propertyNames forbids a required property"
