@@ -163,14 +163,14 @@ def call(memory: Memory) -> bool:
             kept += 1
     counters[6] = kept
     node = node_of(memory, base)
-    return node != UNKNOWN and arrive(memory, ints(memory, BEGIN)[rule], node)
+    return bool(node != UNKNOWN and arrive(memory, ints(memory, BEGIN)[rule], node))
 
 
 @njit(cache=True)
 def pushed(memory: Memory, base: int, state: int, stack: int) -> bool:
     """Add a return to `state` above `stack` to the pile; a tail call adds none of its own."""
     if not octets(memory, IS_END)[state]:
-        return placed(memory, base, state, stack)
+        return bool(placed(memory, base, state, stack))
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
     for k in range(start[stack], start[stack + 1]):  # noqa: SIM110 (numba compiles loops, not generators)
         if not placed(memory, base, returns[k], parents[k]):

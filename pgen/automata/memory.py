@@ -39,7 +39,7 @@ def _place(array: NDArray[Any]) -> tuple[int, int, int]:
     return array.__array_interface__["data"][0], array.shape[0], array.shape[1] if array.ndim > 1 else 1
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _pointer(typing_context: Any, address: Any) -> Any:
     """An integer as a pointer."""
 
@@ -52,34 +52,40 @@ def _pointer(typing_context: Any, address: Any) -> Any:
 @njit(inline="always")
 def ints(memory: Memory, at: int) -> NDArray[np.int32]:
     """Array `at` as int32."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int32)
+    opened: NDArray[np.int32] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int32)
+    return opened
 
 
 @njit(inline="always")
 def longs(memory: Memory, at: int) -> NDArray[np.int64]:
     """Array `at` as int64."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int64)
+    opened: NDArray[np.int64] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int64)
+    return opened
 
 
 @njit(inline="always")
 def octets(memory: Memory, at: int) -> NDArray[np.uint8]:
     """Array `at` as uint8."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1],), np.uint8)
+    opened: NDArray[np.uint8] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.uint8)
+    return opened
 
 
 @njit(inline="always")
 def int_rows(memory: Memory, at: int) -> NDArray[np.int32]:
     """Array `at` as int32 of two dimensions."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int32)
+    opened: NDArray[np.int32] = carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int32)
+    return opened
 
 
 @njit(inline="always")
 def long_rows(memory: Memory, at: int) -> NDArray[np.int64]:
     """Array `at` as int64 of two dimensions."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int64)
+    opened: NDArray[np.int64] = carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.int64)
+    return opened
 
 
 @njit(inline="always")
 def word_rows(memory: Memory, at: int) -> NDArray[np.uint32]:
     """Array `at` as uint32 of two dimensions."""
-    return carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.uint32)
+    opened: NDArray[np.uint32] = carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.uint32)
+    return opened

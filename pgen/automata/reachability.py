@@ -73,7 +73,8 @@ def _passable(edges: Ints, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """`(E,)` whether an edge is a call or holds a usable byte."""
     running = np.concatenate([[0], np.cumsum(usable)])
     low, high = np.minimum(edges[:, 1], 255), np.minimum(edges[:, 2], 255)
-    return (running[high + 1] > running[low]) | (edges[:, 1] >= CALL)
+    held: NDArray[np.bool_] = running[high + 1] > running[low]
+    return held | (edges[:, 1] >= CALL)
 
 
 class Trimmed(NamedTuple):

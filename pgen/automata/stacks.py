@@ -70,7 +70,7 @@ def node_of(memory: Memory, base: int) -> int:
 
 
 @njit(inline="always")
-def hashed(code: int, value: int) -> int:
+def hashed(code: np.uint64, value: int) -> np.uint64:
     """A hash with one more value."""
     code = (code ^ np.uint64(value)) * np.uint64(1099511628211)
     return code ^ (code >> np.uint64(29))
@@ -118,7 +118,7 @@ def merged(memory: Memory, left: int, right: int) -> int:
         return left
     known = remembered(memory, left, right)
     if known != UNKNOWN:
-        return known
+        return int(known)
     # Not recursive: numba cannot load recursive functions from its cache.
     frames, counters, memo = long_rows(memory, FRAMES), longs(memory, NODE_COUNTERS), int_rows(memory, MEMO)
     returns, parents = ints(memory, RETURNS), ints(memory, PARENTS)

@@ -12,137 +12,30 @@ Complement is relative to the valid UTF-8 strings, following the design.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import groupby
+
+from pgen.language.nodes import AnyByte as AnyByte
+from pgen.language.nodes import Chars as Chars
+from pgen.language.nodes import Complement as Complement
+from pgen.language.nodes import Concat as Concat
+from pgen.language.nodes import Intersect as Intersect
+from pgen.language.nodes import Literal as Literal
+from pgen.language.nodes import Node as Node
+from pgen.language.nodes import Ranges as Ranges
+from pgen.language.nodes import Recursive as Recursive
+from pgen.language.nodes import Ref as Ref
+from pgen.language.nodes import Repeat as Repeat
+from pgen.language.nodes import Separated as Separated
+from pgen.language.nodes import Substrings as Substrings
+from pgen.language.nodes import Union as Union
+from pgen.language.nodes import Words as Words
+from pgen.language.nodes import children as children
+from pgen.language.nodes import descendants as descendants
+from pgen.language.nodes import refers as refers
+from pgen.language.nodes import size as size
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)
-
-Ranges = tuple[tuple[int, int], ...]
-"""Sorted, disjoint, non-adjacent inclusive ranges of code points."""
-
-
-class Node:
-    """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
-
-    __slots__ = ("_digest", "_refers", "_size")
-
-    _digest: bytes
-    _refers: bool
-    _size: int
-
-    def __hash__(self) -> int:
-        return hash(_digest(self))
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Node) and _digest(self) == _digest(other))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), tuple(getattr(self, name) for name in _fields(self))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Chars(Node):
-    """One code point out of `ranges`. `Chars(())` is the empty language."""
-
-    ranges: Ranges
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Literal(Node):
-    """Exactly these bytes; `Literal(b"")` is the empty string."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Words(Node):
-    """A finite set of byte strings, sorted and distinct, at least two."""
-
-    words: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Substrings(Node):
-    """Every substring of `text` (cut at code points), the empty one included."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Concat(Node):
-    """The parts in order; at least two."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Union(Node):
-    """A member of any part; at least two."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Repeat(Node):
-    """`item` between `low` and `high` times (`None`: without end)."""
-
-    item: Node
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Separated(Node):
-    """Some of `items` in order, at least one, with `separator` between them.
-
-    `kinds` says of each item how often it comes: `"1"`, `"?"`, `"*"` or `"+"` as in
-    regular expressions. A node of its own, since spelled out it is quadratic.
-    """
-
-    separator: Node
-    items: tuple[Node, ...]
-    kinds: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Intersect(Node):
-    """A member of every part; at least two."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Complement(Node):
-    """The valid UTF-8 strings that are not in `item`."""
-
-    item: Node
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ref(Node):
-    """The members of the rule `name` of the innermost `Recursive` around it that has such a rule."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recursive(Node):
-    """A context-free language: the least solution of `names[i] = bodies[i]`, read at `start`.
-
-    Bodies mention rules through `Ref`; a reference to a rule of an outer `Recursive` is allowed.
-    """
-
-    start: str
-    names: tuple[str, ...]
-    bodies: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AnyByte(Node):
-    """Any one byte, valid UTF-8 or not: for byte budgets, and for what follows a stop string inside one token."""
-
 
 EMPTY: Node = Chars(())
 EPSILON: Node = Literal(b"")
@@ -337,87 +230,6 @@ def _beyond(words: list[str], depth: int) -> Node:
     return union(*([EPSILON] if ends is None else []), concat(outside, ANY_TEXT), *ways)
 
 
-def _digest(root: Node) -> bytes:
-    """128 bits that two different structures share with no noticeable probability."""
-    try:
-        return root._digest
-    except AttributeError:
-        waiting = [root]
-    while waiting:
-        said, parts = _contents(waiting[-1])
-        missing = [part for part in parts if not hasattr(part, "_digest")]
-        if missing:
-            waiting += missing
-            continue
-        node = waiting.pop()
-        text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
-        joined = text + b"".join([part._digest for part in parts])
-        object.__setattr__(node, "_refers", isinstance(node, (Ref, Recursive)) or any(part._refers for part in parts))
-        object.__setattr__(node, "_size", _own_size(node, parts))
-        object.__setattr__(node, "_digest", blake2b(joined, digest_size=16).digest())
-    return root._digest
-
-
-def size(node: Node) -> int:
-    """About how many edges a node takes when it is written out."""
-    _digest(node)
-    return node._size
-
-
-def refers(node: Node) -> bool:
-    """Whether a node mentions rules, its own ones included."""
-    _digest(node)
-    return node._refers
-
-
-def _own_size(node: Node, parts: list[Node]) -> int:
-    below = sum([part._size for part in parts])
-    match node:
-        case Literal(data):
-            return 1 + len(data)
-        case Words(words):
-            return sum(map(len, words))
-        case Substrings(text):
-            return len(text)
-        case Chars(ranges):
-            return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
-        case Repeat(_, low, high):
-            return below * max(1, low + 1 if high is None else high)
-        case Separated(separator, items):
-            return below + separator._size * (2 * len(items) - 1)
-    return 1 + below
-
-
-def _contents(node: Node) -> tuple[list[object], list[Node]]:
-    """What a node holds in its fields, with the nodes among it apart (and counted in their places)."""
-    said: list[object] = []
-    parts: list[Node] = []
-    for name in _fields(node):
-        value = getattr(node, name)
-        nodes = value if isinstance(value, tuple) and value and isinstance(value[0], Node) else (value,)
-        if isinstance(nodes[0], Node):
-            parts += nodes
-            said.append(len(nodes))
-        else:
-            said.append(value)
-    return said, parts
-
-
-def _fields(node: Node) -> tuple[str, ...]:
-    return type(node).__match_args__  # type: ignore[attr-defined, no-any-return]
-
-
-def children(node: Node) -> tuple[Node, ...]:
-    """The direct parts of a node."""
-    if isinstance(node, (Concat, Union, Intersect)):
-        return node.parts
-    if isinstance(node, Separated):
-        return node.separator, *node.items
-    if isinstance(node, Recursive):
-        return node.bodies
-    return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
-
-
 def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
     """A node like `node` with other parts, one for each of `children(node)`."""
     match node:
@@ -450,16 +262,3 @@ def replaced(root: Node, by: Mapping[str, Node]) -> Node:
         else:
             made[node] = rebuilt(node, [made[part] for part in parts])
     return made[root]
-
-
-def descendants(root: Node) -> list[Node]:
-    """Every distinct node below `root`, each after its parts."""
-    done: dict[Node, None] = {}
-    waiting = [root]
-    while waiting:
-        missing = [part for part in children(waiting[-1]) if part not in done]
-        if missing:
-            waiting += missing
-        else:
-            done[waiting.pop()] = None
-    return list(done)

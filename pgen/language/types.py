@@ -59,7 +59,8 @@ def parse_value(source: Any, text: str) -> Any:
     origin = source.source if _is_language(source) else source
     if not isinstance(origin, (str, dict, bool)):
         return _typed_value(origin, text)
-    wrong = values.first_error(json.dumps(schema_of(source)), assert_formats, text)
+    resources = json.dumps(source.resources) if _is_language(source) else "{}"
+    wrong = values.first_error(json.dumps(schema_of(source)), assert_formats, text, resources)
     if wrong is not None:
         raise InvalidArgument(f"the value is not valid: {wrong}")
     return value

@@ -67,7 +67,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
             return FULL
         if target == DEAD:
             count = octets(lexicon, WHOLE + BYTE).shape[0]
-            return walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts)
+            return int(walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts))
     section = ints(lexicon, SECTION)
     n_families = section.shape[0] - 2
     for family in range(n_families):
@@ -81,7 +81,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         elif family == 0:
             break
     first, end = section[n_families] + 1, section[n_families + 1]
-    return walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts)
+    return int(walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts))
 
 
 @njit(cache=True)

@@ -147,7 +147,11 @@ def test_deep_nesting_of_the_text():
 
 @pytest.mark.parametrize(
     ("node", "text"),
-    [(PALINDROME, b"ab" * 40 + b"ba" * 40), (CHOICES, b"a" * 300 + b"xy" * 149), (DANGLING, b"a" * 200 + b"c" + b"bc" * 60)],
+    [
+        (PALINDROME, b"ab" * 40 + b"ba" * 40),
+        (CHOICES, b"a" * 300 + b"xy" * 149),
+        (DANGLING, b"a" * 200 + b"c" + b"bc" * 60),
+    ],
 )
 def test_ambiguity_stays_small(node, text):
     """Plain sets of stacks grow exponentially or quadratically here; merged nodes do not."""

@@ -20,7 +20,7 @@ def parameters():
         yield pytest.param(page, id=page.name, marks=marks)
 
 
-@pytest.mark.parametrize("page", parameters())
+@pytest.mark.parametrize("page", list(parameters()))
 def test_the_code_of_a_page_runs(page):
     names = {"__name__": f"docs.{page.stem}"}
     for number, block in enumerate(blocks(page), 1):

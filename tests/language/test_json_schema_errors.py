@@ -143,3 +143,8 @@ def test_explicit_false_is_no_contradiction() -> None:
 def test_references_are_pointers_with_escapes() -> None:
     schema = {"$id": "http://x/s", "$ref": "http://x/s#/$defs/a~1b%25", "$defs": {"a/b%": {"type": "null"}}}
     assert JSONSchema(schema) == JSONSchema({"type": "null"})
+
+
+def test_too_few_distinct_items_contradict() -> None:
+    with pytest.raises(InvalidLanguage, match="distinct"):
+        JSONSchema({"type": "array", "items": {"enum": [1, 2]}, "minItems": 3, "uniqueItems": True})

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -129,7 +129,7 @@ CHECKER = Draft202012Validator.FORMAT_CHECKER
 
 @pytest.mark.parametrize("name", sorted(PATTERNS))
 def test_formats_lie_within_the_checkers(name: str) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
     @given(st.from_regex(re.compile(PATTERNS[name], re.ASCII), fullmatch=True))
     def check(value: str) -> None:
         assert CHECKER.conforms(value, name)

@@ -131,7 +131,9 @@ def _array(reader: Reader, schema: Schema, pointer: str) -> ArrayShape | None:
         reader.conflict(f"fewer items are possible than minItems {low} asks for", pointer)
     elif schema.get("uniqueItems") and found.high not in (0, 1):
         reader.note("uniqueItems", pointer)
-        return _with_distinct(found)
+        found = _with_distinct(found)
+        if found is None:
+            reader.conflict(f"there are fewer distinct items than minItems {low} asks for", pointer)
     return found
 
 
@@ -155,12 +157,12 @@ def _with_contains(reader: Reader, schema: Schema, low: int, pointer: str) -> in
     return max(low, least)
 
 
-def _with_distinct(array: ArrayShape) -> ArrayShape:
+def _with_distinct(array: ArrayShape) -> ArrayShape | None:
     """Distinct items of finitely many values: no more of them than there are values."""
     options = array.rest.expanded()
     if not array.prefix and all(isinstance(option, Constant) for option in options):
         most = len(options) if array.high is None else min(array.high, len(options))
-        return ArrayShape((), array.rest, min(array.low, most), most)
+        return ArrayShape((), array.rest, array.low, most) if array.low <= most else None
     return array
 
 
