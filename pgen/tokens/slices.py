@@ -62,26 +62,28 @@ class Slices(NamedTuple):
 
 def slices_of(vocabulary: Vocabulary) -> Slices:
     """The slices of a vocabulary."""
-    ids = vocabulary.text_ids.tolist()
-    texts = {i: _plain_text(vocabulary.tokens[i]) for i in ids}
-    members = [[i for i in ids if (text := texts[i]) and _fits(text, family)] for family in FAMILIES]
-    home = dict.fromkeys(ids, len(FAMILIES))
+    tokens = vocabulary.tokens
+    texts = {i: text for i in vocabulary.text_ids.tolist() if (text := _short_text(tokens[i]))}
+    ids, lengths = np.fromiter(texts, np.int64), np.array([len(text) for text in texts.values()], np.int64)
+    members = _members("".join(texts.values()), lengths)
+    # Later families first, so that the first that fits has the last word.
+    home = np.full(len(vocabulary), len(FAMILIES))
     for family in (0, *reversed(range(1, len(FAMILIES)))):
-        home.update(dict.fromkeys(members[family], family))
-    sections = [[i for i in ids if home[i] == section] for section in range(len(FAMILIES) + 1)]
-    covered = [members[0], *sections[1:-1]]
-    tries, bounds = joined([build(vocabulary, section) for section in sections])
+        home[ids[members[family]]] = family
+    sections = [vocabulary.text_ids[home[vocabulary.text_ids] == section] for section in range(len(FAMILIES) + 1)]
+    tries, bounds = joined([build(vocabulary, section.tolist()) for section in sections])
     classes = [characters(ranges).edges for ranges in chain.from_iterable(FAMILIES)]
+    covered = [members[0], *(home[ids] == family for family in range(1, len(FAMILIES)))]
     return Slices(
         tries,
         bounds,
         np.concatenate(classes),
         np.cumsum([0, *map(len, classes)]).astype(np.int32),
-        np.concatenate([_up_to(covered_ids, texts, len(vocabulary)) for covered_ids in covered]),
+        np.concatenate([_up_to(ids[held], lengths[held], len(vocabulary)) for held in covered]),
     )
 
 
-def _plain_text(token: bytes) -> str | None:
+def _short_text(token: bytes) -> str | None:
     try:
         text = token.decode()
     except UnicodeDecodeError:
@@ -89,18 +91,29 @@ def _plain_text(token: bytes) -> str | None:
     return text if len(text) <= MAX_CHARACTERS else None
 
 
-def _fits(text: str, family: tuple[ir.Ranges, ir.Ranges]) -> bool:
-    first, rest = family
-    return _holds(first, text[0]) and all(_holds(rest, character) for character in text[1:])
+def _members(text: str, lengths: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """For each family, which of the words that `text` joins belong to it."""
+    if not len(lengths):
+        return [np.zeros(0, np.bool_) for _ in FAMILIES]
+    points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    found = []
+    for first, rest in FAMILIES:
+        holds = _held(points, rest)
+        holds[starts] = _held(points[starts], first)
+        found.append(np.logical_and.reduceat(holds, starts))
+    return found
 
 
-def _holds(ranges: ir.Ranges, character: str) -> bool:
-    return any(low <= ord(character) <= high for low, high in ranges)
+def _held(points: NDArray[np.uint32], ranges: ir.Ranges) -> NDArray[np.bool_]:
+    held = np.zeros(len(points), np.bool_)
+    for low, high in ranges:
+        held |= (points >= low) & (points <= high)
+    return held
 
 
-def _up_to(ids: list[int], texts: dict[int, str | None], size: int) -> NDArray[np.uint32]:
+def _up_to(ids: NDArray[np.int64], lengths: NDArray[np.int64], size: int) -> NDArray[np.uint32]:
     flags = np.zeros((MAX_CHARACTERS + 1, -(-size // 32) * 32), np.uint8)
-    for i in ids:
-        flags[len(texts[i] or ""), i] = 1
+    flags[lengths, ids] = 1
     upto = np.maximum.accumulate(flags, axis=0)
     return np.packbits(upto, axis=1, bitorder="little").view("<u4").astype(np.uint32, copy=False)

@@ -36,15 +36,16 @@ class Trie(NamedTuple):
 
 def build(vocabulary: Vocabulary, ids: Sequence[int]) -> Trie:
     """The trie of some tokens; just a root if there are none."""
-    order = np.array(sorted(ids, key=lambda i: vocabulary.tokens[i]), np.int32)
-    data = [vocabulary.tokens[i] for i in order]
+    tokens = vocabulary.tokens
+    ordered = sorted(ids, key=tokens.__getitem__)
+    order, data = np.array(ordered, np.int32), [tokens[i] for i in ordered]
     lengths = np.array([len(token) for token in data], np.int64)
     text = np.frombuffer(b"".join(data) + b"\0", np.uint8)
-    byte, depth, end, first, tokens = _build(text, np.concatenate([[0], np.cumsum(lengths)]), order)
+    byte, depth, end, first, ended = _build(text, np.concatenate([[0], np.cumsum(lengths)]), order)
     counts = np.diff(first)
     only = np.where(counts == 0, NONE, SEVERAL).astype(np.int32)
-    only[counts == 1] = tokens[first[:-1][counts == 1]]
-    return Trie(byte, depth, end, first, tokens, only)
+    only[counts == 1] = ended[first[:-1][counts == 1]]
+    return Trie(byte, depth, end, first, ended, only)
 
 
 def joined(tries: Sequence[Trie]) -> tuple[Trie, NDArray[np.int32]]:
