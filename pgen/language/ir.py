@@ -248,17 +248,3 @@ def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
         case Recursive(start, names, _):
             return Recursive(start, names, tuple(parts))
     return node
-
-
-def replaced(root: Node, by: Mapping[str, Node]) -> Node:
-    """`root` with another node for each reference whose name is in `by`, not inside `Recursive` nodes below it."""
-    made: dict[Node, Node] = {}
-    for node in descendants(root):
-        parts = children(node)
-        if isinstance(node, Ref):
-            made[node] = by.get(node.name, node)
-        elif isinstance(node, Recursive) or all(made[part] is part for part in parts):
-            made[node] = node
-        else:
-            made[node] = rebuilt(node, [made[part] for part in parts])
-    return made[root]
