@@ -1,4 +1,4 @@
-"""Models whose weights ship in Python packages: where their GGUF files are, and what to install.
+"""Models whose weights ship in Python packages: where their files are, and what to install.
 
 Packages are located, never imported.
 """
@@ -15,7 +15,10 @@ from pgen.errors import ModelNotFound
 
 
 class Packaged(NamedTuple):
-    """A GGUF file in `packages`: one file in the first, or one part in each, to be joined in order."""
+    """A file in `packages`: one file in the first, or one part in each, to be joined in order.
+
+    `pattern` is the file's path within its package or the end of it, with wildcards.
+    """
 
     packages: tuple[str, ...]
     pattern: str
@@ -51,4 +54,18 @@ PACKAGED: Mapping[str, Packaged] = MappingProxyType(
         ),
     }
 )
-"""Name -> where its file is. SmolLM2-135M-Instruct (Apache-2.0) and Qwen2.5-Coder-1.5B-Instruct."""
+"""GGUF files by name: SmolLM2-135M-Instruct (Apache-2.0) and Qwen2.5-Coder-1.5B-Instruct."""
+
+REACTIONS: Mapping[str, Packaged] = MappingProxyType(
+    {
+        "rxnmapper": Packaged(
+            ("rxnmapper",),
+            "models/transformers/albert_heads_8_uspto_all_1310k/config.json",
+            "pip install --no-deps rxnmapper==0.4.3",
+        ),
+        "rxnfp": Packaged(
+            ("rxnfp",), "models/transformers/bert_pretrained/config.json", "pip install --no-deps rxnfp==0.1.0"
+        ),
+    }
+)
+"""Masked models of reaction SMILES by name: RXNMapper's ALBERT and rxnfp's BERT (both MIT)."""

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pgen.backends.base import Message, Tokens
+from pgen.backends.tabular_anyorder import TabularAnyOrder as TabularAnyOrder
+from pgen.backends.tabular_diffusion import TabularDiffusion as TabularDiffusion
+from pgen.backends.tabular_insertion import TabularInsertion as TabularInsertion
 from pgen.backends.text_model import TextModel
 from pgen.errors import InvalidArgument, ModelError
 from pgen.tokens import Vocabulary

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 from pgen.backends.base import Autoregressive, Message
 from pgen.errors import InvalidArgument
+from pgen.language.base import Language
+from pgen.language.templates import Template
+from pgen.programs.infill import Infill, as_template
 from pgen.programs.text import TextDistribution, text_distribution
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
+    from pgen.backends.byte_model import ByteModel
+    from pgen.backends.product_model import ModelProduct
     from pgen.sampling.truncation import Truncation
 
 
@@ -41,6 +48,42 @@ class TextModel:
             temperature=temperature,
             truncate=truncate,
         )
+
+    def bytes(self: Autoregressive, *, prune: float = 0.0, heal: int | None = 1, max_covers: int = 4096) -> ByteModel:
+        """This model byte by byte, every spelling summed; see `pgen.backends.byte_model.ByteModel`."""
+        from pgen.backends.byte_model import ByteModel
+
+        return ByteModel(self, prune=prune, heal=heal, max_covers=max_covers)
+
+    def __mul__(self, other: TextModel | ModelProduct) -> ModelProduct:
+        """The product of experts: `(lm1 * lm2).text(prompt)`; see `pgen.backends.product_model`."""
+        return self**1.0 * other
+
+    def __pow__(self, power: float) -> ModelProduct:
+        """This model's texts to a power, not normalised: `(lm ** 0.5).text(prompt)`."""
+        from pgen.backends.product_model import ModelProduct
+
+        return ModelProduct([(self, 1.0)]) ** power
+
+    def fill(
+        self: Autoregressive,
+        template: str | Template,
+        /,
+        *,
+        prompt: str = "",
+        max_tokens: int | None = None,
+        **holes: Language | str | EllipsisType,
+    ) -> Infill:
+        """The distribution of `template` with its holes filled; texts know what stands in them (`.holes`).
+
+        The model writes the whole from left to right after `prompt`; what is fixed behind
+        a hole is evidence about the hole, which weights account for. `max_tokens` counts
+        fixed parts too. Raises `InvalidArgument` if there is no hole, and what
+        `pgen.template` raises.
+        """
+        made = as_template(template, holes)
+        inner = text_distribution(self, self.encode(prompt), max_tokens=max_tokens).given(made)
+        return Infill(inner=inner, template=made, language=made)
 
     def chat(
         self: Autoregressive,

@@ -11,7 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pgen import handlers as handlers
     from pgen.backends.loading import load as load
+    from pgen.backends.product_model import product as product
+    from pgen.chains.byte_ngram import ByteNgram as ByteNgram
+    from pgen.errors import CriticError as CriticError
     from pgen.errors import DeadEnd as DeadEnd
     from pgen.errors import HeuristicWarning as HeuristicWarning
     from pgen.errors import InvalidArgument as InvalidArgument
@@ -26,20 +30,43 @@ if TYPE_CHECKING:
     from pgen.errors import ZeroEvidence as ZeroEvidence
     from pgen.extraction import Extraction as Extraction
     from pgen.extraction import extract as extract
+    from pgen.inference.asap import ASAp as ASAp
+    from pgen.inference.beam import Beam as Beam
+    from pgen.inference.beam import StochasticBeam as StochasticBeam
+    from pgen.inference.best_of import BestOf as BestOf
+    from pgen.inference.budget import Budget as Budget
+    from pgen.inference.consensus import Decision as Decision
+    from pgen.inference.consensus import majority as majority
+    from pgen.inference.consensus import minimum_risk as minimum_risk
     from pgen.inference.enumeration import Enumerate as Enumerate
+    from pgen.inference.generative import Generative as Generative
+    from pgen.inference.gibbs import Gibbs as Gibbs
     from pgen.inference.importance import Importance as Importance
     from pgen.inference.infer import infer as infer
     from pgen.inference.masked import Masked as Masked
+    from pgen.inference.mcmc import MCMC as MCMC
+    from pgen.inference.most_likely import MostLikely as MostLikely
     from pgen.inference.posterior import Posterior as Posterior
+    from pgen.inference.predictive import Predictive as Predictive
     from pgen.inference.rejection import Rejection as Rejection
+    from pgen.inference.replicated import Replicated as Replicated
     from pgen.inference.smc import SMC as SMC
+    from pgen.inference.span_moves import RegenerateSpan as RegenerateSpan
+    from pgen.inference.trace_moves import Regenerate as Regenerate
     from pgen.language.base import Language as Language
     from pgen.language.base import choice as choice
     from pgen.language.base import literal as literal
     from pgen.language.base import substring_of as substring_of
+    from pgen.language.editing import edit as edit
     from pgen.language.grammar import Grammar as Grammar
     from pgen.language.json_schema import JSONSchema as JSONSchema
+    from pgen.language.nearby import near as near
+    from pgen.language.nearby import span_of as span_of
     from pgen.language.regex import Regex as Regex
+    from pgen.language.stops import until as until
+    from pgen.language.tags import Tag as Tag
+    from pgen.language.tags import tagged as tagged
+    from pgen.language.templates import template as template
     from pgen.programs.distributions import bernoulli as bernoulli
     from pgen.programs.distributions import categorical as categorical
     from pgen.programs.distributions import normal as normal
@@ -48,6 +75,7 @@ if TYPE_CHECKING:
     from pgen.programs.effects import condition as condition
     from pgen.programs.effects import deterministic as deterministic
     from pgen.programs.effects import factor as factor
+    from pgen.programs.effects import map as map  # noqa: A004
     from pgen.programs.effects import observe as observe
     from pgen.programs.effects import plate as plate
     from pgen.programs.effects import sample as sample
@@ -63,7 +91,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "pgen.backends.loading": ("load",),
+    "pgen.backends.product_model": ("product",),
+    "pgen.chains.byte_ngram": ("ByteNgram",),
     "pgen.errors": (
+        "CriticError",
         "DeadEnd",
         "HeuristicWarning",
         "InvalidArgument",
@@ -78,30 +109,51 @@ _HOMES = {
         "ZeroEvidence",
     ),
     "pgen.extraction": ("Extraction", "extract"),
+    "pgen.inference.asap": ("ASAp",),
+    "pgen.inference.beam": ("Beam", "StochasticBeam"),
+    "pgen.inference.best_of": ("BestOf",),
+    "pgen.inference.budget": ("Budget",),
+    "pgen.inference.consensus": ("Decision", "majority", "minimum_risk"),
     "pgen.inference.enumeration": ("Enumerate",),
+    "pgen.inference.generative": ("Generative",),
+    "pgen.inference.gibbs": ("Gibbs",),
     "pgen.inference.importance": ("Importance",),
     "pgen.inference.infer": ("infer",),
     "pgen.inference.masked": ("Masked",),
+    "pgen.inference.mcmc": ("MCMC",),
+    "pgen.inference.most_likely": ("MostLikely",),
     "pgen.inference.posterior": ("Posterior",),
+    "pgen.inference.predictive": ("Predictive",),
     "pgen.inference.rejection": ("Rejection",),
+    "pgen.inference.replicated": ("Replicated",),
     "pgen.inference.smc": ("SMC",),
+    "pgen.inference.span_moves": ("RegenerateSpan",),
+    "pgen.inference.trace_moves": ("Regenerate",),
     "pgen.language.base": ("Language", "choice", "literal", "substring_of"),
+    "pgen.language.editing": ("edit",),
     "pgen.language.grammar": ("Grammar",),
     "pgen.language.json_schema": ("JSONSchema",),
+    "pgen.language.nearby": ("near", "span_of"),
     "pgen.language.regex": ("Regex",),
+    "pgen.language.stops": ("until",),
+    "pgen.language.tags": ("Tag", "tagged"),
+    "pgen.language.templates": ("template",),
     "pgen.programs.distributions": ("bernoulli", "categorical", "normal", "poisson", "uniform"),
-    "pgen.programs.effects": ("condition", "deterministic", "factor", "observe", "plate", "sample"),
+    "pgen.programs.effects": ("condition", "deterministic", "factor", "map", "observe", "plate", "sample"),
     "pgen.programs.machine": ("program",),
     "pgen.programs.text": ("Text",),
     "pgen.sampling.truncation": ("MinP", "TopK", "TopP"),
     "pgen.tokens": ("TokenAutomaton", "Vocabulary"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_MODULES = ("handlers",)
 
-__all__ = [*sorted(_HOME_OF), "__version__"]
+__all__ = [*sorted((*_HOME_OF, *_MODULES)), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"pgen.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'pgen' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)

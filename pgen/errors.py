@@ -68,6 +68,18 @@ class InvalidProgram(PgenError, ValueError):
     """A program breaks the rules: duplicate addresses, effects outside a run, a replay that diverges."""
 
 
+class CriticError(PgenError, RuntimeError):
+    """A predicate or potential raised, or returned what is no truth value or log weight.
+
+    `text` is what it was given, `address` the site that was being drawn, if known.
+    """
+
+    def __init__(self, message: str, *, text: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.text = text
+        self.address: str | None = None
+
+
 class DeadEnd(PgenError, RuntimeError):
     """No token can continue the text towards a member of the language.
 

@@ -96,7 +96,7 @@ def _convert(source: Path, target: Path, name: str) -> None:
     from rich.console import Console
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    from pgen.backends.autoregressive.from_files import quiet
+    from pgen.backends.model_files import quiet
 
     Console(stderr=True).print(f"Converting {name} for its first use (once; about half a minute for 100 MB) ...")
     with quiet(), warnings.catch_warnings():

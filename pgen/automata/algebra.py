@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from pgen.automata.dfa import START, LazyDFA
 from pgen.automata.nfa import fragment
 from pgen.automata.pieces import Fragment, as_edges, as_jumps
+from pgen.automata.regular_product import product
+from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
@@ -49,6 +51,17 @@ def boolean_fragment(node: ir.Node) -> Fragment:
     for part, positive in signed[1:]:
         product = _product(product, _complete(part), positive)
     return _embedded(product)
+
+
+def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:
+    """The fragment of an intersection of which exactly one part is context-free; `None` if it is of another kind."""
+    forms = [(part, normal_form(part) if ir.refers(part) else None) for part in node.parts]
+    grammars = [part for part, form in forms if form is not None and form.bodies]
+    if len(grammars) != 1:
+        return None
+    others = [form.start if form is not None else part for part, form in forms if part is not grammars[0]]
+    regular = _complete(ir.intersect(*others))
+    return product(fragment(grammars[0], share), regular.table, regular.accepting, regular.start)
 
 
 def _complete(node: ir.Node) -> Complete:

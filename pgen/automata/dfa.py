@@ -29,6 +29,8 @@ MAX_STATES = 1_000_000
 MAX_CELLS = 200_000_000
 """Cells of the transition table: 800 MB."""
 MAX_MEMBERS = 50_000_000
+FREE_CELLS = 1_000_000
+"""Cells to begin with: untouched memory costs nothing, and below 4 MB no huge pages are cleared at first touch."""
 START = 2
 
 
@@ -160,18 +162,18 @@ def _by_source(rows: NDArray[np.int32], n_states: int) -> tuple[NDArray[np.int32
 
 
 def _empty_table(n_members: int, n_classes: int) -> Table:
-    capacity = 256 if n_members < 1024 else 1024
+    capacity = 1 << (min(8192, FREE_CELLS // n_classes).bit_length() - 1)  # hash tables want a power of two
     scratch = np.zeros((5, n_members), np.int32)
     table = Table(
-        transitions=np.full((capacity, n_classes), UNKNOWN, np.int32),
+        transitions=np.empty((capacity, n_classes), np.int32),
         start=np.zeros(capacity + 1, np.int64),
-        arena=np.zeros(4096 + 2 * n_members, np.int32),
-        arena_stack=np.zeros(4096 + 2 * n_members, np.int32),
+        arena=np.zeros(4 * capacity + 2 * n_members, np.int32),
+        arena_stack=np.zeros(4 * capacity + 2 * n_members, np.int32),
         accepting=np.zeros(capacity, np.uint8),
         live=np.zeros(capacity, np.uint8),
         nearest=np.zeros(capacity, np.int32),
         farthest=np.zeros(capacity, np.int32),
-        slots=np.full(4 * capacity, UNKNOWN, np.int32),
+        slots=np.zeros(4 * capacity, np.int32),
         stacks=empty_stacks(capacity),
         counters=np.array([START, 0, 0, START, 0, 0, 0], np.int64),
         stamp=scratch[0],
@@ -188,13 +190,13 @@ def _empty_table(n_members: int, n_classes: int) -> Table:
 
 
 def _grown(table: Table, capacity: int, arena: int) -> Table:
-    def longer(array: NDArray[Scalar], size: int, fill: int = 0) -> NDArray[Scalar]:
-        made = np.full((size, *array.shape[1:]), fill, array.dtype)
+    def longer(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+        made = np.zeros((size, *array.shape[1:]), array.dtype)
         made[: len(array)] = array
         return made
 
     return table._replace(
-        transitions=longer(table.transitions, capacity, UNKNOWN),
+        transitions=longer(table.transitions, capacity),
         start=longer(table.start, capacity + 1),
         arena=longer(table.arena, arena),
         arena_stack=longer(table.arena_stack, arena),
@@ -202,7 +204,7 @@ def _grown(table: Table, capacity: int, arena: int) -> Table:
         live=longer(table.live, capacity),
         nearest=longer(table.nearest, capacity),
         farthest=longer(table.farthest, capacity),
-        slots=np.full(4 * capacity, UNKNOWN, np.int32),
+        slots=np.zeros(4 * capacity, np.int32),
         stacks=grown_stacks(table.stacks),
         pending=longer(table.pending, 2 * len(table.pending)),
     )

@@ -223,7 +223,7 @@ def intern(memory: Memory) -> int:
     for i in range(count):
         code = hashed(hashed(code, found[i]), stack_of[found[i]])
     slot = np.int64(code & np.uint64(slots.shape[0] - 1))
-    while slots[slot] != UNKNOWN:
+    while slots[slot] != 0:
         if equal(memory, slots[slot], count):
             return int(slots[slot])
         slot = (slot + 1) & (slots.shape[0] - 1)
@@ -281,6 +281,9 @@ def add_state(memory: Memory, count: int, slot: int) -> int:
     octets(memory, STATE_LIVE)[state] = any_live
     ints(memory, STATE_NEAREST)[state], ints(memory, STATE_FARTHEST)[state] = near, far
     longs(memory, START)[state + 1], slots[slot] = used + count, state
+    transitions = int_rows(memory, TRANSITIONS)
+    for symbol in range(transitions.shape[1]):
+        transitions[state, symbol] = UNKNOWN
     counters[0], counters[1] = state + 1, used + count
     return int(state)
 
@@ -377,6 +380,6 @@ def rehash(memory: Memory) -> None:
         for i in range(start[state], start[state + 1]):
             code = hashed(hashed(code, arena[i]), arena_stack[i])
         slot = np.int64(code & np.uint64(slots.shape[0] - 1))
-        while slots[slot] != UNKNOWN:
+        while slots[slot] != 0:
             slot = (slot + 1) & (slots.shape[0] - 1)
         slots[slot] = state

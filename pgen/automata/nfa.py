@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, substrings, word_trie
+from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, network, substrings, word_trie
 from pgen.automata.rules import normal_form
 from pgen.automata.sharing import is_atom, shared_parts
 from pgen.errors import LimitExceeded
@@ -31,13 +31,21 @@ MAX_EDGES = 4_000_000
 @lru_cache(maxsize=64)
 def fragment(node: ir.Node, share: bool = True) -> Fragment:
     """The automaton of a node; without `share` a regular one has no rules."""
+    if isinstance(node, ir.Intersect) and ir.refers(node):
+        from pgen.automata.algebra import context_free_product
+
+        joint = context_free_product(node, share)
+        if joint is not None:
+            return joint
     rules = normal_form(node)
     bodies = [rules.start, *(rules.bodies[name] for name in rules.order)]
-    shared = [part for part in shared_parts(bodies) if part not in bodies] if share else []
+    parts, tails = shared_parts(bodies) if share else ([], {})
+    shared = [part for part in parts if part not in bodies]
     builder = Builder()
     builder.numbers = {name: i for i, name in enumerate(rules.order)}
     # Callers before those they may begin with: a part comes after what it is part of.
     builder.shared = {part: len(rules.order) + i for i, part in enumerate(shared)}
+    builder.tails = tails
     begins = [builder.lay_apart(body) for body in (*bodies, *shared)][1:]
     return builder.fragment(np.array(begins, np.int32))
 
@@ -58,6 +66,7 @@ class Builder:
         self._whole = whole
         self.numbers: dict[str, int] = {}
         self.shared: dict[ir.Node, int] = {}
+        self.tails: dict[ir.Node, int] = {}
         self._rows: list[tuple[int, int, int, int]] = []
         self._jumps: list[tuple[int, int]] = []
         self._blocks: list[Edges] = []
@@ -88,6 +97,12 @@ class Builder:
         return range(self.n_states - count, self.n_states)
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
+        length = self.tails.get(node, 0) if isinstance(node, ir.Concat) else 0
+        if length:
+            (middle,) = self._new(1)
+            head, tail = node.parts[:-length], ir.Concat(node.parts[-length:])
+            self._waiting += [(ir.concat(*head), start, middle), (tail, middle, end)]
+            return
         if is_atom(node) and not self._whole:
             self._place(atom(node), start, end)
             return
@@ -102,6 +117,8 @@ class Builder:
                 self._place(word_trie(words), start, end)
             case ir.Substrings(text):
                 self._place(substrings(text), start, end)
+            case ir.Network():
+                self._place(network(node), start, end)
             case ir.Concat(parts):
                 points = [start, *self._new(len(parts) - 1), end]
                 self._waiting += zip(parts, points[:-1], points[1:], strict=True)
@@ -164,7 +181,7 @@ class Builder:
 
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
         inside = Builder(self._whole)
-        inside.numbers, inside.shared = self.numbers, self.shared
+        inside.numbers, inside.shared, inside.tails = self.numbers, self.shared, self.tails
         if node in self.shared:
             symbol = CALL + self.shared[node]
             inside.n_states, inside._rows = 2, [(0, symbol, symbol, 1)]

@@ -1,4 +1,4 @@
-"""Byte automata of the leaves: character classes, word lists, substrings.
+"""Byte automata of the leaves: character classes, word lists, substrings, networks.
 
 A `Fragment` has state 0 as its start, which nothing enters, and state 1 as its end,
 which nothing leaves, so that fragments join by renaming these two (Thompson, "Regular
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pgen.language import ir
 
 Edges = NDArray[np.int32]
+ByteRanges = tuple[tuple[int, int], ...]
 
 
 CALL = 256
@@ -103,22 +104,52 @@ def substrings(text: str) -> Fragment:
     return Fragment(len(data) + 3, edges, as_jumps(chain(((0, cut) for cut in cuts), ((cut, 1) for cut in cuts))))
 
 
+@lru_cache(maxsize=64)
+def network(node: ir.Network) -> Fragment:
+    """State s becomes s + 2; edges to one target share the states in the middle of their characters."""
+    count = 1 + max(chain(node.starts, node.ends, *((a, b) for a, _, b in node.edges)), default=-1)
+    states: dict[tuple[int, ByteRanges], int] = {(s - 2, ()): s for s in range(count + 2)}
+    edges: list[tuple[int, int, int, int]] = []
+    for source, ranges, target in node.edges:
+        for sequence in _sequences(ranges):
+            _add_sequence(sequence, target, states, edges)
+            edges.append((source + 2, *sequence[0], states[target, sequence[1:]]))
+    jumps = chain(((0, s + 2) for s in node.starts), ((s + 2, 1) for s in node.ends))
+    return Fragment(len(states), as_edges(edges), as_jumps(jumps))
+
+
 @lru_cache(maxsize=4096)
 def characters(ranges: ir.Ranges) -> Fragment:
     """One code point of a class."""
     edges: list[tuple[int, int, int, int]] = []
-    states: dict[tuple[tuple[int, int], ...], int] = {(): 1}
-    for sequence in chain.from_iterable(utf8_sequences(low, high) for low, high in ranges):
-        for at in range(len(sequence) - 1, 0, -1):
-            tail = sequence[at:]
-            if tail not in states:
-                states[tail] = len(states) + 1
-                edges.append((states[tail], *tail[0], states[tail[1:]]))
-        edges.append((0, *sequence[0], states[sequence[1:]]))
-    return Fragment(len(states) + 1, as_edges(edges), as_jumps([]))
+    states: dict[tuple[int, ByteRanges], int] = {(0, ()): 0, (1, ()): 1}
+    for sequence in _sequences(ranges):
+        _add_sequence(sequence, 1, states, edges)
+        edges.append((0, *sequence[0], states[1, sequence[1:]]))
+    return Fragment(len(states), as_edges(edges), as_jumps([]))
 
 
-def utf8_sequences(low: int, high: int) -> Iterator[tuple[tuple[int, int], ...]]:
+def _add_sequence(
+    sequence: ByteRanges,
+    target: int,
+    states: dict[tuple[int, ByteRanges], int],
+    edges: list[tuple[int, int, int, int]],
+) -> None:
+    """States, and edges between them, for what follows the first byte of a character on the way to `target`."""
+    for at in range(len(sequence) - 1, 0, -1):
+        tail = sequence[at:]
+        if (target, tail) not in states:
+            states[target, tail] = len(states)
+            edges.append((states[target, tail], *tail[0], states[target, tail[1:]]))
+
+
+@lru_cache(maxsize=4096)
+def _sequences(ranges: ir.Ranges) -> tuple[ByteRanges, ...]:
+    """The characters of a class as products of byte ranges."""
+    return tuple(chain.from_iterable(utf8_sequences(low, high) for low, high in ranges))
+
+
+def utf8_sequences(low: int, high: int) -> Iterator[ByteRanges]:
     """The code points from `low` to `high` (no surrogates inside) as products of byte ranges."""
     for limit in (0x7F, 0x7FF, 0xFFFF):
         if low <= limit < high:

@@ -93,6 +93,8 @@ def nullability(nullable: Collection[str]) -> Fold[bool]:
                 return not value(item)
             case ir.Separated():
                 return _some_items(node, value)
+            case ir.Network(_, starts, ends):
+                return not set(ends).isdisjoint(starts)
         return isinstance(node, ir.Substrings)
 
     value: Fold[bool] = Fold(combine)

@@ -53,7 +53,7 @@ def normal_form(node: ir.Node) -> Rules:
     if not ir.refers(node):
         return Rules(node, {}, ())
     start, bodies = flattened(syntax, node)
-    start, bodies = _without_boolean_operations(syntax, start, bodies)
+    start, bodies = without_boolean_operations(syntax, start, bodies)
     return _reduced(syntax, start, bodies)
 
 
@@ -199,7 +199,7 @@ def components(graph: Mapping[Name, Iterable[Name]]) -> list[list[Name]]:
     return found
 
 
-def _without_boolean_operations(syntax: Syntax, start: ir.Node, bodies: Bodies) -> tuple[ir.Node, Bodies]:
+def without_boolean_operations(syntax: Syntax, start: ir.Node, bodies: Bodies) -> tuple[ir.Node, Bodies]:
     """Intersections and complements with their rules written out, which must be regular."""
     if not any(_has_boolean_operation(syntax, body) for body in (start, *bodies.values())):
         return start, bodies

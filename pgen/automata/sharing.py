@@ -2,7 +2,10 @@
 
 A part that is written out wherever it is used costs states, time and memory each time;
 as a rule it costs one call each time (see `pgen.automata.kernels`). JSON strings, white
-space and numbers come dozens of times in a schema. Regular parts of moderate size are
+space and numbers come dozens of times in a schema. Sequences that end alike share their
+*tails*: all string properties of an object end in a colon, white space and a string, so
+that after their names there are the same states, and the same masks. Regular parts of
+moderate size are
 *atoms*: taken as they are, since their automata are kept from language to language
 (`pgen.automata.nfa.atom`). Linear in distinct nodes outside atoms.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from pgen.language import ir
 
@@ -18,6 +22,8 @@ MIN_SIZE = 16
 """Edges, about, from which a part that comes twice is shared."""
 MAX_ATOM = 150
 """Edges, about, up to which a regular part is an atom."""
+MAX_TAIL = 8
+"""Parts of a sequence that a shared tail may have."""
 
 
 def is_atom(node: ir.Node) -> bool:
@@ -25,8 +31,15 @@ def is_atom(node: ir.Node) -> bool:
     return MIN_SIZE <= ir.size(node) <= MAX_ATOM and not ir.refers(node)
 
 
-def shared_parts(bodies: Iterable[ir.Node]) -> list[ir.Node]:
-    """The parts to share, each before its own parts."""
+class Sharing(NamedTuple):
+    """`parts` become rules, each before its own parts; `tails`: how many last parts of a sequence are one of them."""
+
+    parts: list[ir.Node]
+    tails: dict[ir.Node, int]
+
+
+def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
+    """What to share in rules with these bodies."""
     waiting = list(bodies)
     met = dict.fromkeys(waiting)
     uses: Counter[ir.Node] = Counter()
@@ -36,7 +49,25 @@ def shared_parts(bodies: Iterable[ir.Node]) -> list[ir.Node]:
             if part not in met:
                 met[part] = None
                 waiting.append(part)
-    return [part for part in met if uses[part] > 1 and ir.size(part) >= MIN_SIZE and not isinstance(part, ir.Ref)]
+    shared = [part for part in met if uses[part] > 1 and ir.size(part) >= MIN_SIZE and not isinstance(part, ir.Ref)]
+    tails = _tails([node for node in met if isinstance(node, ir.Concat)])
+    ends = dict.fromkeys(ir.Concat(node.parts[-length:]) for node, length in tails.items())
+    return Sharing(sorted({**dict.fromkeys(shared), **ends}, key=ir.size, reverse=True), dict(tails))
+
+
+def _tails(sequences: list[ir.Concat]) -> dict[ir.Concat, int]:
+    """The longest ends of sequences that others end in, too, and that are not all of them."""
+    met = Counter(tail for node in sequences for tail in _ends(node))
+    longest = {node: max((len(t) for t in _ends(node) if met[t] > 1), default=0) for node in sequences}
+    return {node: length for node, length in longest.items() if length}
+
+
+def _ends(node: ir.Concat) -> list[tuple[ir.Node, ...]]:
+    return [node.parts[-n:] for n in range(2, min(MAX_TAIL, len(node.parts) - 1) + 1) if _worth(node.parts[-n:])]
+
+
+def _worth(tail: tuple[ir.Node, ...]) -> bool:
+    return sum(map(ir.size, tail)) >= MIN_SIZE
 
 
 def _uses(node: ir.Node) -> tuple[ir.Node, ...]:

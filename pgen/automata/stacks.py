@@ -62,7 +62,7 @@ def node_of(memory: Memory, base: int) -> int:
     for i in range(2 * base, 2 * (base + count)):
         code = hashed(code, pile[i])
     slot = np.int64(code & np.uint64(slots.shape[0] - 1))
-    while slots[slot] != UNKNOWN:
+    while slots[slot] != 0:
         if holds(memory, slots[slot], base, count):
             return int(slots[slot])
         slot = (slot + 1) & (slots.shape[0] - 1)
@@ -214,7 +214,7 @@ def rehash_nodes(memory: Memory) -> None:
         for i in range(start[node], start[node + 1]):
             code = hashed(hashed(code, returns[i]), parents[i])
         slot = np.int64(code & np.uint64(slots.shape[0] - 1))
-        while slots[slot] != UNKNOWN:
+        while slots[slot] != 0:
             slot = (slot + 1) & (slots.shape[0] - 1)
         slots[slot] = node
 
@@ -227,7 +227,7 @@ def empty_stacks(capacity: int) -> Stacks:
         parents=np.zeros(4 * capacity, np.int32),
         nearest=np.zeros(capacity, np.int32),
         farthest=np.zeros(capacity, np.int32),
-        slots=np.full(4 * capacity, UNKNOWN, np.int32),
+        slots=np.zeros(4 * capacity, np.int32),
         memo=np.full((1024, 3), UNKNOWN, np.int32),
         pile=np.zeros(8 * capacity, np.int32),
         frames=np.zeros((MAX_DEPTH, 5), np.int64),
@@ -248,6 +248,6 @@ def grown_stacks(stacks: Stacks) -> Stacks:
         parents=longer(stacks.parents),
         nearest=longer(stacks.nearest),
         farthest=longer(stacks.farthest),
-        slots=np.full(4 * capacity, UNKNOWN, np.int32),
+        slots=np.zeros(4 * capacity, np.int32),
         pile=longer(stacks.pile),
     )

@@ -9,19 +9,25 @@ Blind resampling is never the default: it loses modes whose evidence comes late.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from pgen.errors import InvalidArgument, LimitExceeded
+from pgen.inference import importance
+from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
 from pgen.inference.enumeration import Enumerate
 from pgen.inference.importance import Importance
-from pgen.inference.posterior import Posterior
+from pgen.inference.particles import Population
+from pgen.inference.posterior import Posterior, posterior_of
 from pgen.inference.prefix_tree import NotCertified
 from pgen.programs.machine import Machine
 from pgen.sampling.rng import Rng
 
 TOLERANCE = 0.002
 """Share of a text's mass that may stay unknown when the automatic method enumerates."""
+PROBE = 8
+"""Evaluations to measure the speed of a model by."""
 FIRST_LOOK = 48
 """Evaluations after which a hopeless enumeration is given up."""
 MAX_EVALUATIONS = 400
@@ -38,16 +44,50 @@ class Automatic:
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Raises what the chosen method raises."""
         reason = ""
-        for limit in (FIRST_LOOK, MAX_EVALUATIONS):
+        # A budget of time asks for a measurement of the model's speed before anything is planned.
+        probe = () if context.account.budget.seconds is None else (PROBE,)
+        for limit in (*probe, FIRST_LOOK, MAX_EVALUATIONS):
             try:
-                found = Enumerate(TOLERANCE, max_evaluations=limit, max_runs=2_000).run(machine, context, rng)
+                most = int(min(limit, context.affordable / 2))
+                found = Enumerate(TOLERANCE, max_evaluations=most, max_runs=2_000).run(machine, context, rng)
                 return replace(found, notes=("chosen automatically: the mass is concentrated enough to enumerate",))
             except NotCertified as error:
                 reason = error.message
-                if error.explored < PROMISING:
+                if error.explored < PROMISING and limit != PROBE:
                     break
             except (InvalidArgument, LimitExceeded) as error:
+                if context.affordable <= 0:
+                    raise
                 reason = error.message
                 break
-        sampled = Importance(self.particles).run(machine, context, rng)
+        sampled = self._sampled(machine, context, rng)
         return replace(sampled, notes=(*sampled.notes, f"chosen automatically, since {reason}"))
+
+    def _sampled(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
+        """Importance sampling; under a budget in growing groups, so that what is complete when it ends is unbiased."""
+        if context.affordable == math.inf:
+            return Importance(self.particles).run(machine, context, rng)
+        population = Population(machine, context, int(min(self.particles, context.affordable / 3)))
+        found = Remains([], "consistent", ())
+        for number, size in enumerate(_group_sizes(self.particles)):
+            state = importance.init(population, size)
+            try:
+                while any(particle.running for particle in state.particles):
+                    state, _ = importance.step(rng.at(number), population, state)
+            except STOPPED as stop:
+                found = remains(stop, found.particles or state.particles, "consistent")
+                break
+            found.particles.extend(state.particles)
+        method = f"Importance({len(found.particles)}) in groups"
+        n_evaluations = context.n_evaluations
+        return posterior_of(
+            found.particles, label=found.label, method=method, n_evaluations=n_evaluations, notes=found.notes
+        )
+
+
+def _group_sizes(count: int) -> list[int]:
+    """4, 4, 8, 16, ... up to `count` in all."""
+    sizes: list[int] = []
+    while sum(sizes) < count:
+        sizes.append(min(max(4, sum(sizes)), count - sum(sizes)))
+    return sizes

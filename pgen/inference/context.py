@@ -1,61 +1,50 @@
-"""What one inference run shares: batched model calls, compiled processes, prefix trees, normalisers.
+"""What one inference run shares: drafters with their caches, known scores, and the count of model evaluations.
 
-Everything here is a cache or a counter. Equal prefixes in one call are evaluated
-once; a result never depends on the batch size.
+Everything here is a cache or a counter; a result never depends on the batch size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
-
-import numpy as np
-
-from pgen.inference.prefix_tree import PrefixTree
-from pgen.programs.process import TextProcess, TextState
-from pgen.programs.text import TextDistribution
-from pgen.sampling.token_step import Distribution
-
-
-class Weighed(NamedTuple):
-    """Model probabilities for some requests: request i is row `rows[i]` of `given`."""
-
-    given: Distribution
-    rows: list[int]
+from pgen.inference.budget import Account, Budget
+from pgen.inference.drafts import AnyDrafter
+from pgen.language.base import late
+from pgen.programs.strings import StringDistribution
 
 
 class Context:
-    """Caches of one run; `n_evaluations` counts distinct prefixes sent to models."""
+    """Caches of one run; `n_evaluations` counts distinct inputs sent to models, at most `batch_size` in a call.
 
-    def __init__(self, batch_size: int = 64) -> None:
+    Counting raises `BudgetSpent` once the budget, if there is one, is used up.
+    """
+
+    def __init__(self, batch_size: int = 64, budget: Budget | None = None) -> None:
         self.batch_size = batch_size
-        self.n_evaluations = 0
-        self._processes: dict[TextDistribution, TextProcess] = {}
-        self._trees: dict[TextDistribution, PrefixTree] = {}
+        self.account = Account(budget or Budget())
+        self._n_evaluations = 0
+        self._drafters: dict[str, AnyDrafter] = {}
         self._scores: dict[object, float] = {}
 
-    def process(self, distribution: TextDistribution) -> TextProcess:
-        """The compiled process of a distribution (its normaliser plays no part)."""
-        key = replace(distribution, normalizer=None)
-        if key not in self._processes:
-            self._processes[key] = TextProcess(key)
-        return self._processes[key]
+    def drafter(self, distribution: StringDistribution) -> AnyDrafter:
+        """The drafter of a distribution's kind."""
+        name = distribution.drafter
+        if name not in self._drafters:
+            self._drafters[name] = late(name)(self)
+        return self._drafters[name]
 
-    def tree(self, distribution: TextDistribution) -> PrefixTree:
-        """The prefix tree of a distribution; it grows as callers expand it."""
-        key = replace(distribution, normalizer=None)
-        if key not in self._trees:
-            self._trees[key] = PrefixTree(self.process(distribution), self.weigh)
-        return self._trees[key]
+    @property
+    def n_evaluations(self) -> int:
+        """Distinct inputs sent to models so far."""
+        return self._n_evaluations
 
-    def log_normalizer(self, distribution: TextDistribution) -> float:
-        """log mass of the language of `.within`, 0 without one; certified, else `LimitExceeded`."""
-        if distribution.normalizer is None:
-            return 0.0
-        tree = self.tree(replace(distribution, language=distribution.normalizer))
-        tree.certify(f"the mass of .within({distribution.normalizer!r})")
-        return tree.log_found
+    @n_evaluations.setter
+    def n_evaluations(self, count: int) -> None:
+        self._n_evaluations = count
+        self.account.check(count)
+
+    @property
+    def affordable(self) -> float:
+        """Evaluations that the budget still allows; inf without one."""
+        return self.account.left(self._n_evaluations)
 
     def remember(self, key: object, value: float) -> float:
         """Store a score and return it."""
@@ -65,21 +54,3 @@ class Context:
     def recall(self, key: object) -> float | None:
         """A score stored before."""
         return self._scores.get(key)
-
-    def weigh(self, process: TextProcess, states: Sequence[TextState]) -> Weighed:
-        """Probabilities after each state; all of one process shape."""
-        return self.weigh_many([(process, state) for state in states])
-
-    def weigh_many(self, requests: Sequence[tuple[TextProcess, TextState]]) -> Weighed:
-        """Like `weigh`, for processes that share model, temperature and truncation."""
-        process = requests[0][0]
-        index: dict[tuple[int, ...], int] = {}
-        rows = [index.setdefault(owner.prefix(state), len(index)) for owner, state in requests]
-        blocks = [process.model.next_logits(block) for block in _blocks(index, self.batch_size)]
-        self.n_evaluations += len(index)
-        return Weighed(process.weigh(np.concatenate(blocks) if len(blocks) > 1 else blocks[0]), rows)
-
-
-def _blocks(prefixes: Iterable[tuple[int, ...]], size: int) -> list[list[tuple[int, ...]]]:
-    ordered = list(prefixes)
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]

@@ -1,6 +1,6 @@
 """Exact inference by enumerating every choice of a program. Label: exact (up to the stated bound).
 
-Texts are enumerated through their prefix trees (all spellings summed, expanded until
+Texts are enumerated by their drafters (all spellings summed, prefix trees expanded until
 at most `tol` of a text's mass is unknown), finite distributions value by value, and
 runs best first by their weight so far. Without pruning (`tol=0`) the result is exact
 to rounding; otherwise `posterior.log_unexplored` bounds what is missing, as long as
@@ -19,14 +19,17 @@ from typing import Any
 import numpy as np
 
 from pgen.errors import InvalidArgument, LimitExceeded
+from pgen.inference.budget import STOPPED, give_up, why
 from pgen.inference.context import Context
+from pgen.inference.drafts import at_sites
+from pgen.inference.observing import observe_all
 from pgen.inference.particles import Particle, log_weight_since
 from pgen.inference.posterior import Posterior, posterior_of
-from pgen.inference.scoring import observe_all
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
-from pgen.programs.text import TextDistribution
+from pgen.programs.strings import StringDistribution
 from pgen.programs.trace import Entry
+from pgen.sampling.logspace import log_sum_exp
 from pgen.sampling.rng import Rng
 
 
@@ -42,8 +45,12 @@ class Enumerate:
         """Raises `LimitExceeded` past `max_evaluations` or `max_runs`, `InvalidArgument` on infinite choices."""
         search = _Search(self, machine, context)
         search.explore(machine.start(), 0.0, None)
-        while search.frontier:
-            search.branch(*heapq.heappop(search.frontier)[2:])
+        try:
+            while search.frontier:
+                search.branch(*search.frontier[0][2:])
+            notes: tuple[str, ...] = ()
+        except STOPPED as stop:
+            notes = search.stopped(stop)
         return posterior_of(
             search.finished,
             label="exact",
@@ -51,6 +58,7 @@ class Enumerate:
             n_evaluations=context.n_evaluations,
             complete=True,
             log_unexplored=search.log_unexplored,
+            notes=notes,
         )
 
 
@@ -75,7 +83,7 @@ class _Search:
             heapq.heappush(self.frontier, (-total, next(self.ties), suspension, total))
 
     def branch(self, suspension: Suspension, log_weight: float) -> None:
-        """Follow every outcome of the choice that a run waits at."""
+        """Follow every outcome of the choice that the best run, with this weight, waits at."""
         effect = suspension.effect
         assert effect is not None
         kind = "observe" if isinstance(effect, Observe) else "sample"
@@ -84,18 +92,29 @@ class _Search:
                 f"enumeration passed max_runs={self.method.max_runs} runs at {effect.address!r}",
                 hint="use a sampling method (pgen.Importance, pgen.SMC) or raise max_runs",
             )
-        for value, log_mass in self._outcomes(effect, log_weight):
+        outcomes = self._outcomes(effect, log_weight)
+        # Only now is the run off the frontier: a stop while the model was asked leaves it there.
+        heapq.heappop(self.frontier)
+        for value, log_mass in outcomes:
             entry = Entry(effect.address, kind, value, log_mass)  # type: ignore[arg-type]
             if log_mass == -math.inf:
                 self.explore(Suspension(suspension.trace.extend(entry), dead=True), log_weight, suspension)
             else:
                 self.explore(self.machine.resume(suspension.trace.extend(entry)), log_weight, suspension)
 
+    def stopped(self, stop: BaseException) -> tuple[str, ...]:
+        """Count what was not followed as unexplored; raises if there is nothing to report."""
+        if not any(particle.log_weight > -math.inf for particle in self.finished):
+            raise give_up(stop) from None
+        left = [log_weight for _, _, _, log_weight in self.frontier]
+        self.log_unexplored = log_sum_exp([self.log_unexplored, *left])
+        return (f"{why(stop)}: {len(left)} runs were not followed, their mass is in log_unexplored",)
+
     def _outcomes(self, effect: Sample | Observe, log_weight: float) -> list[tuple[Any, float]]:
         distribution = effect.distribution
         if isinstance(effect, Observe):
             return [(effect.value, observe_all(self.context, [effect])[0])]
-        if isinstance(distribution, TextDistribution):
+        if isinstance(distribution, StringDistribution):
             return self._texts(effect.address, distribution, log_weight)
         values = distribution.support()
         if values is None:
@@ -105,10 +124,10 @@ class _Search:
             )
         return [(value, distribution.log_prob(value)) for value in values]
 
-    def _texts(self, address: str, distribution: TextDistribution, log_weight: float) -> list[tuple[Any, float]]:
-        log_norm = self.context.log_normalizer(distribution)
-        tree = self.context.tree(distribution)
-        left = self.method.max_evaluations - self.context.n_evaluations
-        tree.certify(f"enumerating {address!r}", self.method.tol, tree.n_evaluations + max(left, 0))
-        self.log_unexplored = float(np.logaddexp(self.log_unexplored, log_weight + tree.log_frontier - log_norm))
-        return [(leaf.text, leaf.log_mass - log_norm) for leaf in tree.leaves]
+    def _texts(self, address: str, distribution: StringDistribution, log_weight: float) -> list[tuple[Any, float]]:
+        left = max(self.method.max_evaluations - self.context.n_evaluations, 0)
+        drafter = self.context.drafter(distribution)
+        with at_sites([address]):
+            found = drafter.enumerate(distribution, f"enumerating {address!r}", self.method.tol, left)
+        self.log_unexplored = float(np.logaddexp(self.log_unexplored, log_weight + found.log_rest))
+        return list(found.texts)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pgen.errors import InvalidArgument
+from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
 from pgen.inference.particles import Particle, Population
 from pgen.inference.posterior import Posterior, posterior_of
@@ -69,15 +70,21 @@ class Importance:
         """Run all particles to their end. Raises `ZeroEvidence` if every one dies."""
         population = Population(machine, context, self.particles if self.lookahead is None else self.lookahead)
         state, ess_path = init(population, self.particles), []
-        while any(particle.running for particle in state.particles):
-            state, info = step(rng, population, state)
-            ess_path.append(info.ess)
+        found = Remains(state.particles, "consistent", ())
+        try:
+            while any(particle.running for particle in state.particles):
+                state, info = step(rng, population, state)
+                ess_path.append(info.ess)
+            found = found._replace(particles=state.particles)
+        except STOPPED as stop:
+            found = remains(stop, state.particles, "consistent")
         return posterior_of(
-            state.particles,
-            label="consistent",
+            found.particles,
+            label=found.label,
             method=repr(self),
             n_evaluations=context.n_evaluations,
             ess_path=ess_path,
+            notes=found.notes,
         )
 
 

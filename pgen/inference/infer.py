@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from pgen.errors import InvalidArgument
 from pgen.inference.automatic import Automatic
+from pgen.inference.budget import Budget, as_budget
 from pgen.inference.context import Context
 from pgen.inference.posterior import Posterior
 from pgen.programs.effects import sample
 from pgen.programs.machine import Machine, Program
-from pgen.programs.text import TextDistribution
+from pgen.programs.strings import StringDistribution
 from pgen.sampling.rng import CounterRng, Rng
 
 
@@ -22,16 +24,19 @@ class Method(Protocol):
 
 
 def infer(
-    program: Program[..., Any] | Callable[..., Any] | TextDistribution,
+    program: Program[..., Any] | Callable[..., Any] | StringDistribution,
     *args: Any,
     method: Method | Literal["auto"] = "auto",
     seed: int = 0,
     batch_size: int = 64,
+    budget: Budget | int | timedelta | None = None,
     **kwargs: Any,
 ) -> Posterior:
     """The posterior of `program(*args, **kwargs)`; a text distribution stands for drawing one text from it.
 
     `batch_size` bounds the prefixes in one model call and never changes a result.
+    `budget` bounds model evaluations (a number) or time (`pgen.Budget(seconds=...)`): when it is
+    spent, or on Ctrl-C, the method returns what it has, with a note.
     Raises `ZeroEvidence` if nothing has weight, and whatever the program raises.
     """
     if method != "auto" and not hasattr(method, "run"):
@@ -41,7 +46,7 @@ def infer(
     if batch_size < 1:
         raise InvalidArgument(f"batch_size={batch_size}: must be at least 1")
     chosen: Method = Automatic() if method == "auto" else method
-    return run(_function(program), args, kwargs, chosen, Context(batch_size), CounterRng(seed))
+    return run(_function(program), args, kwargs, chosen, Context(batch_size, as_budget(budget)), CounterRng(seed))
 
 
 def run(
@@ -60,8 +65,8 @@ def run(
         machine.close()
 
 
-def _function(program: Program[..., Any] | Callable[..., Any] | TextDistribution) -> Callable[..., Any]:
-    if isinstance(program, TextDistribution):
+def _function(program: Program[..., Any] | Callable[..., Any] | StringDistribution) -> Callable[..., Any]:
+    if isinstance(program, StringDistribution):
         return lambda: sample("text", program)
     if not callable(program):
         raise InvalidArgument(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pgen.inference import importance
+from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
 from pgen.inference.particles import Population
 from pgen.inference.posterior import Posterior, posterior_of
@@ -34,13 +35,18 @@ class Masked:
         """Raises `ZeroEvidence` if every draw ran into a dead end."""
         population = Population(machine, context, lookahead=0)
         state = importance.init(population, self.particles)
-        while any(particle.running for particle in state.particles):
-            state, _ = importance.step(rng, population, state)
+        found = Remains(state.particles, "heuristic", ())
+        try:
+            while any(particle.running for particle in state.particles):
+                state, _ = importance.step(rng, population, state)
+            found = found._replace(particles=state.particles)
+        except STOPPED as stop:
+            found = remains(stop, state.particles, "heuristic")
         weighted = posterior_of(
-            state.particles,
+            found.particles,
             label="heuristic",
             method=repr(self),
             n_evaluations=context.n_evaluations,
-            notes=("weights were thrown away: this is not the posterior",),
+            notes=("weights were thrown away: this is not the posterior", *found.notes),
         )
         return Posterior(**{**vars(weighted), "log_weights": np.zeros(len(weighted.values)), "log_evidence": math.nan})

@@ -2,40 +2,25 @@
 
 A particle is immutable: where its program stands (`Suspension`), a draft if it is in
 the middle of a text, and its log weight. `tick` moves each chosen particle by one
-token or one choice. Proposal for texts: the prefix tree explored so far, then the
-masked model; weight: the tree's mass times the masses allowed at every later step,
-so E[weight * 1{text = x}] is the target mass of x whatever the tree has explored.
+step of its draft or one choice; what a step of a draft is, its drafter says.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from pgen.errors import PgenError
 from pgen.inference.context import Context
-from pgen.inference.prefix_tree import Stratum
-from pgen.inference.scoring import observe_all
+from pgen.inference.drafts import AnyDrafter, Draft, Drawn, at_sites
+from pgen.inference.observing import observe_all
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
-from pgen.programs.process import TextProcess, TextState
-from pgen.programs.text import Text, TextDistribution
+from pgen.programs.strings import StringDistribution
 from pgen.programs.trace import Entry
 from pgen.sampling.rng import Rng
-from pgen.sampling.token_step import DEAD, STOP, step
-
-
-class Draft(NamedTuple):
-    """A text in the making; `log_weight` is what it has earned so far, `log_norm` its normaliser."""
-
-    process: TextProcess
-    state: TextState
-    log_weight: float
-    log_norm: float
 
 
 class Particle(NamedTuple):
@@ -60,10 +45,13 @@ class Particle(NamedTuple):
     def partial_text(self) -> str:
         """The draft, or the last text drawn: what to show when everything died."""
         if self.draft is not None:
-            data: bytes = self.draft.process.vocabulary.decode(self.draft.state.tokens)
-            return data.decode(errors="replace")
+            return self.draft.partial_text()
         values = list(self.suspension.trace.values().values())
         return str(values[-1]) if values else ""
+
+    def unweighted(self) -> Particle:
+        """The same run with weight one, as after resampling."""
+        return self._replace(log_weight=0.0, draft=self.draft.reweighted(0.0) if self.draft else None)
 
 
 class Population(NamedTuple):
@@ -79,7 +67,7 @@ class Population(NamedTuple):
         return [Particle(suspension, log_weight_since(suspension, None)) for _ in range(count)]
 
     def tick(self, particles: Sequence[Particle], active: Sequence[int], rng: Rng) -> list[Particle]:
-        """Move the particles `active` by one token or one choice; particle i draws from `rng.at(i)`."""
+        """Move the particles `active` by one step or one choice; particle i draws from `rng.at(i)`."""
         moved = list(particles)
         drafting: list[int] = []
         observing: list[int] = []
@@ -87,7 +75,7 @@ class Population(NamedTuple):
             effect = moved[i].suspension.effect
             if isinstance(effect, Observe):
                 observing.append(i)
-            elif isinstance(effect, Sample) and isinstance(effect.distribution, TextDistribution):
+            elif isinstance(effect, Sample) and isinstance(effect.distribution, StringDistribution):
                 drafting.append(i)
             elif isinstance(effect, Sample):
                 value = _named(effect, lambda e=effect, i=i: e.distribution.sample(rng.at(i)))  # type: ignore[misc]
@@ -104,65 +92,29 @@ class Population(NamedTuple):
             moved[i] = self._decided(moved[i], effect.value, log_prob)
 
     def _draft(self, moved: list[Particle], active: Sequence[int], rng: Rng) -> None:
-        """Open drafts where there are none, then draw one token for each open one."""
-        fresh = [i for i in active if moved[i].draft is None]
-        self._explore([moved[i] for i in fresh])
-        for indices in _grouped(fresh, lambda i: id(self.context.tree(_text(moved[i])))):
-            self._begin_all(indices, moved, rng)
-        for indices in _grouped((i for i in active if i not in set(fresh)), lambda i: _call_shape(moved[i])):
-            self._step(indices, moved, rng)
+        """Open drafts where there are none; move the others by a step."""
+        begins: defaultdict[AnyDrafter, list[int]] = defaultdict(list)
+        steps: defaultdict[AnyDrafter, list[int]] = defaultdict(list)
+        for i in active:
+            chosen = begins if moved[i].draft is None else steps
+            chosen[self.context.drafter(_strings(moved[i]))].append(i)
+        for drafter, indices in begins.items():
+            distributions = [_strings(moved[i]) for i in indices]
+            with at_sites(_address(moved[i]) for i in indices):
+                begun = drafter.begin(distributions, [rng.at(i) for i in indices], self.lookahead)
+            self._drafted(moved, indices, begun)
+        for drafter, indices in steps.items():
+            drafts = [moved[i].draft for i in indices]
+            with at_sites(_address(moved[i]) for i in indices):
+                stepped = drafter.step(drafts, [rng.at(i) for i in indices])
+            self._drafted(moved, indices, stepped)
 
-    def _explore(self, particles: Sequence[Particle]) -> None:
-        """Spend the look-ahead on the prefix trees of the texts about to be drawn, shared evenly."""
-        trees = {id(tree): tree for tree in (self.context.tree(_text(p)) for p in particles)}
-        for tree in trees.values():
-            share = self.lookahead // len(trees)
-            tree.expand(max(0, share - tree.n_evaluations))
-
-    def _begin_all(self, indices: Sequence[int], moved: list[Particle], rng: Rng) -> None:
-        """Stratified starts: the particles of one tree share its mass out in equal parts, rotated at random.
-
-        The rotation makes every particle's own law the tree's, so that weights stay proper.
-        """
-        streams, count = [rng.at(i) for i in indices], len(indices)
-        rotation = int(streams[0].uniform(lambda: np.arange(1, count + 1) / count) * count) if count > 1 else 0
-        for rank, (i, stream) in enumerate(zip(indices, streams, strict=True)):
-            moved[i] = self._begin(moved[i], stream, Stratum((rank + rotation) % count, count))
-
-    def _begin(self, particle: Particle, rng: Rng, stratum: Stratum) -> Particle:
-        distribution = _text(particle)
-        log_norm = self.context.log_normalizer(distribution)
-        start = self.context.tree(distribution).draw(rng, stratum)
-        process = self.context.process(distribution)
-        draft = Draft(process, start.state, start.log_weight, log_norm)
-        if start.text is None:
-            return particle._replace(draft=draft)
-        return self._finished(particle._replace(draft=draft), start.text)
-
-    def _step(self, indices: Sequence[int], moved: list[Particle], rng: Rng) -> None:
-        drafts = [_draft_of(moved[i]) for i in indices]
-        weighed = self.context.weigh_many([(d.process, d.state) for d in drafts])
-        choices = [d.process.choice(d.state) for d in drafts]
-        drawn = step(weighed.given, weighed.rows, choices, [rng.at(i) for i in indices])
-        for i, draft, token, log_weight in zip(indices, drafts, drawn.tokens, drawn.log_weights, strict=True):
-            moved[i] = self._extended(moved[i], draft, int(token), float(log_weight))
-
-    def _extended(self, particle: Particle, draft: Draft, token: int, log_weight: float) -> Particle:
-        earned = draft._replace(log_weight=draft.log_weight + log_weight)
-        if token == DEAD:
-            return particle._replace(draft=earned._replace(log_weight=-math.inf))
-        if token == STOP or draft.process.ends(token):
-            return self._finished(particle._replace(draft=earned), draft.process.text(draft.state))
-        state = draft.process.advance(draft.state, token)
-        particle = particle._replace(draft=earned._replace(state=state))
-        text = draft.process.finished(state)
-        return particle if text is None else self._finished(particle, text)
-
-    def _finished(self, particle: Particle, text: Text) -> Particle:
-        draft = _draft_of(particle)
-        if not draft.process.holds(text):
-            return particle._replace(draft=draft._replace(log_weight=-math.inf))
-        return self._decided(particle._replace(draft=None), text, draft.log_weight - draft.log_norm)
+    def _drafted(self, moved: list[Particle], indices: Sequence[int], results: Sequence[Draft | Drawn]) -> None:
+        for i, result in zip(indices, results, strict=True):
+            if isinstance(result, Drawn):
+                moved[i] = self._decided(moved[i]._replace(draft=None), result.text, result.log_weight)
+            else:
+                moved[i] = moved[i]._replace(draft=result)
 
     def _decided(self, particle: Particle, value: Any, log_weight: float) -> Particle:
         """The particle after its program has received `value` and run on to its next choice."""
@@ -187,28 +139,17 @@ def log_weight_since(after: Suspension, before: Suspension | None) -> float:
     return total
 
 
-def _call_shape(particle: Particle) -> tuple[object, ...]:
-    process = _draft_of(particle).process
-    return id(process.model), *process.shape
-
-
-def _draft_of(particle: Particle) -> Draft:
-    assert particle.draft is not None
-    return particle.draft
-
-
-def _text(particle: Particle) -> TextDistribution:
+def _address(particle: Particle) -> str:
     effect = particle.suspension.effect
     assert effect is not None
-    assert isinstance(effect.distribution, TextDistribution)
+    return effect.address
+
+
+def _strings(particle: Particle) -> StringDistribution:
+    effect = particle.suspension.effect
+    assert effect is not None
+    assert isinstance(effect.distribution, StringDistribution)
     return effect.distribution
-
-
-def _grouped(indices: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
-    groups: defaultdict[object, list[int]] = defaultdict(list)
-    for index in indices:
-        groups[key(index)].append(index)
-    return list(groups.values())
 
 
 def _named(effect: Sample, draw: Callable[[], Any]) -> Any:

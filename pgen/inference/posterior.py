@@ -81,6 +81,17 @@ class Posterior:
             mass[key] = mass.get(key, 0.0) + float(weight)
         return first[max(mass, key=lambda key: mass[key])]
 
+    def minimum_risk(self, loss: Callable[[Any, Any], float]) -> Any:
+        """The value of least expected `loss(answer, truth)`; more in `pgen.inference.consensus`."""
+        return late("pgen.inference.consensus:minimum_risk")(self, loss).value
+
+    @property
+    def log_evidence_bounds(self) -> tuple[float, float]:
+        """The log evidence lies between these, as long as no later factor is above 0; (-inf, inf) for sampled runs."""
+        if not self.complete:
+            return -math.inf, math.inf
+        return self.log_evidence, float(np.logaddexp(self.log_evidence, self.log_unexplored))
+
     def sample(self, seed: int, n: int) -> list[Any]:
         """`n` values drawn from the weighted runs."""
         points = np.random.Generator(np.random.Philox(seed)).random(n)
@@ -144,7 +155,7 @@ def posterior_of(
     log_weights = np.array([particle.total_log_weight for particle in particles])
     log_sum = log_sum_exp(log_weights)
     if log_sum == -math.inf:
-        raise _zero_evidence(particles)
+        raise zero_evidence(particles)
     alive = log_weights > -math.inf
     kept = [particle for particle, lives in zip(particles, alive, strict=True) if lives]
     n_dead = len(particles) - len(kept)
@@ -165,7 +176,8 @@ def posterior_of(
     )
 
 
-def _zero_evidence(particles: Sequence[Particle]) -> ZeroEvidence:
+def zero_evidence(particles: Sequence[Particle]) -> ZeroEvidence:
+    """The error for runs that are all dead: where the one that came furthest died, and the best partial texts."""
     ranked = sorted(particles, key=lambda p: (p.suspension.trace.n_choices, len(p.partial_text())), reverse=True)
     partials = list(dict.fromkeys(particle.partial_text() for particle in ranked))[:5]
     place = _last_statement(ranked[0]) if ranked else "the start"
@@ -181,4 +193,8 @@ def _last_statement(particle: Particle) -> str:
     effect, entry = particle.suspension.effect, particle.suspension.trace.entry
     if effect is not None:
         return f"sample {effect.address!r}"
-    return f"{entry.kind} {entry.address!r}" if entry else "its start"
+    if entry is None:
+        return "its start"
+    outside = entry.kind == "observe" and entry.log_weight == -math.inf
+    shown = f": the value {entry.value!r} is outside the support" if outside else ""
+    return f"{entry.kind} {entry.address!r}{shown}"

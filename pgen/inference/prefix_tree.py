@@ -20,7 +20,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,18 @@ from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import Choice, Distribution, outcome_masses
 from pgen.tokens import TokenAutomaton
 
-if TYPE_CHECKING:
-    from pgen.inference.context import Weighed
-
 EVALUATIONS_AT_ONCE = 8
 """Prefixes per model call: 2 to 4 times faster than one, for a few more evaluations in all."""
+
+
+class Weighed(NamedTuple):
+    """Model probabilities for some requests: request i is row `rows[i]` of `given`."""
+
+    given: Distribution
+    rows: list[int]
+
+
+Weigh = Callable[[TextProcess, Sequence[TextState]], Weighed]
 
 
 class Leaf(NamedTuple):
@@ -48,7 +55,10 @@ class Leaf(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A draw from the tree: a finished `text`, or a `state` to continue from; `log_weight` is the tree's mass."""
+    """A draw from the tree: a finished `text`, or a `state` to continue from.
+
+    `log_weight` is the tree's mass, without what critics give to the text or the state.
+    """
 
     text: Text | None
     state: TextState
@@ -77,16 +87,17 @@ class _Candidate(NamedTuple):
     state: TextState
     spelling: int
     log_mass: float
+    log_potential: float
 
 
 class _Node:
     """An expanded prefix: its allowed children by falling probability, `following` the next one."""
 
-    __slots__ = ("children", "following", "log_mass", "log_masses", "spelling", "state", "suffix")
+    __slots__ = ("children", "following", "log_mass", "log_masses", "log_potential", "spelling", "state", "suffix")
 
     def __init__(self, candidate: _Candidate, tokens: NDArray[np.int64], masses: NDArray[np.float64]) -> None:
         order = np.argsort(-masses, kind="stable")
-        self.state, self.spelling, self.log_mass = candidate
+        self.state, self.spelling, self.log_mass, self.log_potential = candidate
         self.children = tokens[order].astype(np.int32)
         sorted_masses = masses[order]
         self.log_masses = np.log(sorted_masses) + candidate.log_mass
@@ -111,7 +122,7 @@ class PrefixTree:
     def __init__(
         self,
         process: TextProcess,
-        weigh: Callable[[TextProcess, Sequence[TextState]], Weighed],
+        weigh: Weigh,
         only: TokenAutomaton | None = None,
     ) -> None:
         self.process = process
@@ -119,12 +130,13 @@ class PrefixTree:
         self._weigh = weigh
         self._only = only
         self._leaves: dict[str, Leaf] = {}
+        self._finals: dict[str, float] = {}
         self._nodes: list[_Node] = []
         self._log_remaining: list[float] = []
         self._precise = True
         self._heap: list[tuple[float, int, int]] = []
         self._ties = itertools.count()
-        root = _Candidate(process.start, only.start if only else 0, 0.0)
+        root = _Candidate(process.start, only.start if only else 0, 0.0, 0.0)
         finished = process.finished(process.start)
         self._root: _Candidate | None = None if finished is not None else root
         if finished is not None:
@@ -142,10 +154,12 @@ class PrefixTree:
 
     @property
     def log_frontier(self) -> float:
-        """log F, the mass of what is not expanded; summed afresh, since running subtraction cancels."""
+        """log F, what is not expanded can weigh at most; summed afresh, since running subtraction cancels."""
+        if self.exhausted:
+            return -math.inf
         ends = self.process.most_tokens if self.process.rule == "prefix" else 1
         log_masses = [self._root.log_mass] if self._root is not None else self._log_remaining
-        return log_sum_exp(np.array(log_masses)) + math.log(max(ends, 1))
+        return log_sum_exp(np.array(log_masses)) + math.log(max(ends, 1)) + self.process.log_growth
 
     @property
     def explored(self) -> float:
@@ -153,6 +167,8 @@ class PrefixTree:
         found, frontier = self.log_found, self.log_frontier
         if frontier == -math.inf:
             return 1.0
+        if frontier == math.inf:
+            return 0.0
         return math.exp(found - np.logaddexp(found, frontier)) if found > -math.inf else 0.0
 
     @property
@@ -191,18 +207,19 @@ class PrefixTree:
         if self._root is not None:
             return Start(None, self._root.state, self._root.log_mass)
         leaves = self.leaves
-        log_masses = np.array([*(x.log_mass for x in leaves), *self._log_remaining])
+        remaining = [x + node.log_potential for x, node in zip(self._log_remaining, self._nodes, strict=True)]
+        log_masses = np.array([*(x.log_mass for x in leaves), *remaining])
         total = log_sum_exp(log_masses)
         if total == -math.inf:
             return Start(None, self.process.start, -math.inf)
         chosen = _draw(rng, np.exp(log_masses - total), stratum)
         if chosen < len(leaves):
-            return Start(leaves[chosen].text, self.process.start, total)
+            return Start(leaves[chosen].text, self.process.start, total - self._finals[leaves[chosen].text])
         node = self._nodes[chosen - len(leaves)]
         masses = np.exp(node.log_masses[node.following :] - node.log_remaining)
         token = int(node.children[node.following + _draw(rng, masses)])
         state = self.process.advance(node.state, token)
-        return Start(self.process.finished(state), state, total)
+        return Start(self.process.finished(state), state, total - node.log_potential)
 
     def _expand_batch(self, size: int) -> None:
         batch = self._pop(size)
@@ -224,10 +241,10 @@ class PrefixTree:
             _, _, index = heapq.heappop(self._heap)
             candidate = self._next_child(index)
             finished = self.process.finished(candidate.state)
-            if finished is None:
-                batch.append(candidate)
-            else:
+            if finished is not None:
                 self._pay(finished, candidate.log_mass)
+            elif (log_potential := self.process.log_potential(candidate.state)) > -math.inf:
+                batch.append(candidate._replace(log_potential=log_potential))
         return batch
 
     def _next_child(self, index: int) -> _Candidate:
@@ -237,7 +254,7 @@ class PrefixTree:
         self._log_remaining[index] = node.log_remaining
         self._push(index)
         spelling = self._only.advance(node.spelling, token) if self._only else 0
-        return _Candidate(self.process.advance(node.state, token), spelling, log_mass)
+        return _Candidate(self.process.advance(node.state, token), spelling, log_mass, 0.0)
 
     def _push(self, index: int) -> None:
         node = self._nodes[index]
@@ -260,10 +277,13 @@ class PrefixTree:
 
     def _pay(self, text: Text, log_mass: float) -> None:
         known = self._leaves.get(text)
+        if text not in self._finals:
+            self._finals[text] = self.process.log_final(text)
+        log_paid = log_mass + self._finals[text]
         if known is not None:
-            self._leaves[text] = Leaf(known.text, float(np.logaddexp(known.log_mass, log_mass)))
-        elif self.process.holds(text):
-            self._leaves[text] = Leaf(text, log_mass)
+            self._leaves[text] = Leaf(known.text, float(np.logaddexp(known.log_mass, log_paid)))
+        elif log_paid > -math.inf:
+            self._leaves[text] = Leaf(text, log_paid)
 
 
 def _draw(rng: Rng, masses: NDArray[np.float64], stratum: Stratum = WHOLE) -> int:

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument, LimitExceeded
 from pgen.inference import importance
+from pgen.inference.budget import STOPPED, give_up, why
 from pgen.inference.context import Context
 from pgen.inference.particles import Particle, Population
 from pgen.inference.posterior import Posterior, posterior_of
@@ -48,12 +49,19 @@ class Rejection:
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Raises `LimitExceeded` if `max_tries` runs give too few draws."""
         accepted: list[Particle] = []
-        population = Population(machine, context, self.lookahead)
-        for n_tries, (particle, uniform) in enumerate(self._tries(population, rng), 1):
-            if uniform < math.exp(self._excess(particle)):
-                accepted.append(particle)
-            if len(accepted) == self.draws:
-                return self._posterior(accepted, n_tries, context)
+        n_tries, population = 0, Population(machine, context, self.lookahead)
+        try:
+            for particle, uniform in self._tries(population, rng):
+                n_tries += 1
+                if uniform < math.exp(self._excess(particle)):
+                    accepted.append(particle)
+                if len(accepted) == self.draws:
+                    return self._posterior(accepted, n_tries, context)
+        except STOPPED as stop:
+            if len(accepted) < 2:
+                raise give_up(stop) from None
+            found = self._posterior(accepted, n_tries, context)
+            return replace(found, notes=(*found.notes, why(stop)))
         raise LimitExceeded(
             f"rejection sampling accepted {len(accepted)} of {self.max_tries} tries; {self.draws} were asked for",
             hint="the evidence is small: use pgen.Importance or pgen.SMC, or raise max_tries",

@@ -8,15 +8,14 @@ from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
 from pgen.inference.importance import Importance
 from pgen.inference.infer import infer
-from pgen.inference.scoring import canonical_log_prob, total_log_prob
-from pgen.programs.text import Text, TextDistribution, Tokenization
+from pgen.programs.strings import StringDistribution, Text, Tokenization
 
 
 @overload
-def sample_text(distribution: TextDistribution, seed: int, n: None) -> Text: ...
+def sample_text(distribution: StringDistribution, seed: int, n: None) -> Text: ...
 @overload
-def sample_text(distribution: TextDistribution, seed: int, n: int) -> list[Text]: ...
-def sample_text(distribution: TextDistribution, seed: int, n: int | None) -> Text | list[Text]:
+def sample_text(distribution: StringDistribution, seed: int, n: int) -> list[Text]: ...
+def sample_text(distribution: StringDistribution, seed: int, n: int | None) -> Text | list[Text]:
     """Draws from the posterior: ancestral for free text, by `infer`'s automatic method under a language."""
     count = 1 if n is None else n
     if count < 1:
@@ -29,12 +28,8 @@ def sample_text(distribution: TextDistribution, seed: int, n: int | None) -> Tex
     return drawn[0] if n is None else drawn
 
 
-def log_prob(distribution: TextDistribution, text: str, tokenization: Tokenization, tol: float) -> float:
+def log_prob(distribution: StringDistribution, text: str, tokenization: Tokenization, tol: float) -> float:
     """log mass of `text`: its own spelling, or all of them to within `tol` nats."""
-    if tokenization == "canonical":
-        return canonical_log_prob(Context(), distribution, text)
-    if tokenization != "all":
-        raise InvalidArgument(f"tokenization={tokenization!r}: expected 'all' or 'canonical'")
     if not tol > 0:
         raise InvalidArgument(f"tol={tol}: must be positive")
-    return total_log_prob(Context(), distribution, text, tol)
+    return Context().drafter(distribution).score(distribution, text, tokenization, tol)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
+from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
 from pgen.inference.importance import check_particles, log_weights_of
 from pgen.inference.particles import Particle, Population
@@ -77,13 +78,8 @@ def _resampled(rng: Rng, method: SMC, state: SMCState) -> tuple[SMCState, SMCInf
         return state, SMCInfo(ess, None)
     ancestors = RESAMPLERS[method.resampling](rng, normalized(log_weights))
     log_mean = log_sum_exp(log_weights) - math.log(count)
-    survivors = [_unweighted(state.particles[i]) for i in ancestors]
+    survivors = [state.particles[i].unweighted() for i in ancestors]
     return state._replace(particles=survivors, log_evidence=state.log_evidence + log_mean), SMCInfo(ess, ancestors)
-
-
-def _unweighted(particle: Particle) -> Particle:
-    draft = particle.draft
-    return particle._replace(log_weight=0.0, draft=draft._replace(log_weight=0.0) if draft else None)
 
 
 @dataclass(frozen=True)
@@ -109,16 +105,21 @@ class SMC:
         """Run to the end. Raises `ZeroEvidence` if every particle dies."""
         population = Population(machine, context, self.particles if self.lookahead is None else self.lookahead)
         state, ess_path, n_resampled = init(population, self.particles), [], 0
-        while any(particle.running for particle in state.particles):
-            state, info = step(rng, population, self, state)
-            ess_path.append(info.ess)
-            n_resampled += info.ancestors is not None
+        found = Remains(state.particles, "consistent", ())
+        try:
+            while any(particle.running for particle in state.particles):
+                state, info = step(rng, population, self, state)
+                ess_path.append(info.ess)
+                n_resampled += info.ancestors is not None
+            found = found._replace(particles=state.particles)
+        except STOPPED as stop:
+            found = remains(stop, state.particles, "consistent")
         return posterior_of(
-            state.particles,
-            label="consistent",
+            found.particles,
+            label=found.label,
             method=repr(self),
             n_evaluations=context.n_evaluations,
             log_evidence=state.log_evidence,
             ess_path=ess_path,
-            notes=(f"resampled {n_resampled} of {len(ess_path)} times",),
+            notes=(f"resampled {n_resampled} of {len(ess_path)} times", *found.notes),
         )

@@ -9,15 +9,17 @@ are found by name when first called, so that this layer imports nothing above it
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pgen.errors import InvalidArgument, UnsupportedFeature
 from pgen.language import ir
 
 if TYPE_CHECKING:
+    from pgen.automata.explain import Explanation
     from pgen.tokens import TokenAutomaton, Vocabulary
+    from pgen.tokens.canonical import CanonicalAutomaton
 
 
 def late(path: str) -> Any:
@@ -121,12 +123,21 @@ class Language:
             residual=self.residual,
         )
 
-    def compile(self, vocabulary: Vocabulary) -> TokenAutomaton:
+    @overload
+    def compile(self, vocabulary: Vocabulary, *, canonical: Literal[False] = False) -> TokenAutomaton: ...
+
+    @overload
+    def compile(self, vocabulary: Vocabulary, *, canonical: Literal[True]) -> CanonicalAutomaton: ...
+
+    def compile(self, vocabulary: Vocabulary, *, canonical: bool = False) -> TokenAutomaton | CanonicalAutomaton:
         """Token masks and transitions of this language over `vocabulary`; cached per pair.
 
-        Raises `InvalidLanguage` if no token sequence spells a member.
+        All spellings of a member by tokens are allowed; with `canonical` only the tokenizer's
+        own (`vocabulary.encode`), by masks that may lead into dead ends (see
+        `pgen.tokens.canonical`). Raises `InvalidLanguage` if no token sequence spells a member.
         """
-        compiled: TokenAutomaton = late("pgen.tokens.automaton:compile_language")(self, vocabulary)
+        where = "pgen.tokens.canonical:compile_canonical" if canonical else "pgen.tokens.automaton:compile_language"
+        compiled: TokenAutomaton | CanonicalAutomaton = late(where)(self, vocabulary)
         return compiled
 
     def matches(self, text: str | bytes) -> bool:
@@ -141,6 +152,33 @@ class Language:
         """Whether some bytes after `prefix` make a member (residual not considered)."""
         data = prefix.encode("utf-8", "surrogatepass") if isinstance(prefix, str) else prefix
         return bool(late("pgen.automata.acceptor:completable")(self.node, data))
+
+    def explain(self, text: str | bytes) -> Explanation:
+        """Why `text` is a member, or how far it can become one, what is expected there, and which part asks for it."""
+        explanation: Explanation = late("pgen.automata.explain:explain")(self, text)
+        return explanation
+
+    def _structure(self) -> ir.Node | None:
+        """This language as rules that are named, after an "@", as users know its parts; if it has such parts."""
+        return None
+
+    def _parts_at(self, before: str, after: str) -> tuple[str, ...]:
+        """The parts, as users know them, that are being read where `before` ends and `after` follows."""
+        structure = self._structure()
+        if structure is None:
+            return ()
+        active = late("pgen.automata.derivation:active_parts")(structure, before.encode())
+        return tuple(dict.fromkeys(" in ".join(path) for path, _ in active))
+
+
+def parts_inside(whole: ir.Node, inner: Mapping[str, Language], before: str, after: str) -> tuple[str, ...]:
+    """What `Language._parts_at` says, of a whole whose rules `@name` are other languages."""
+    found: dict[str, None] = {}
+    data = before.encode()
+    for path, begin in late("pgen.automata.derivation:active_parts")(whole, data):
+        parts = inner[path[-1]]._parts_at(data[begin:].decode(), after)
+        found |= dict.fromkeys([f"{part}, in {path[-1]}" for part in parts] or [path[-1]])
+    return tuple(found)
 
 
 def as_language(value: Language | str) -> Language:

@@ -20,6 +20,7 @@ from pgen.language.nodes import Complement as Complement
 from pgen.language.nodes import Concat as Concat
 from pgen.language.nodes import Intersect as Intersect
 from pgen.language.nodes import Literal as Literal
+from pgen.language.nodes import Network as Network
 from pgen.language.nodes import Node as Node
 from pgen.language.nodes import Ranges as Ranges
 from pgen.language.nodes import Recursive as Recursive
@@ -46,7 +47,7 @@ ANY_BYTE: Node = AnyByte()
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Node:
     """A class of code points from ranges in any order; surrogates are dropped (no UTF-8 text holds one)."""
-    merged = tuple(_without_surrogates(normal_ranges(ranges)))
+    merged = tuple(without_surrogates(normal_ranges(ranges)))
     if len(merged) == 1 and merged[0][0] == merged[0][1]:
         return literal(chr(merged[0][0]))
     return Chars(merged)
@@ -73,7 +74,8 @@ def negated_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return normal_ranges(gaps)
 
 
-def _without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:
+def without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:
+    """The ranges without the code points that no UTF-8 text can hold."""
     first, last = SURROGATES
     for low, high in ranges:
         if low < first:
@@ -85,6 +87,15 @@ def _without_surrogates(ranges: Ranges) -> Iterator[tuple[int, int]]:
 def literal(text: str | bytes) -> Node:
     """Exactly `text`."""
     return Literal(text.encode() if isinstance(text, str) else text)
+
+
+def network(edges: Iterable[tuple[int, Ranges, int]], starts: Iterable[int], ends: Iterable[int]) -> Node:
+    """The texts along the ways from a start to an end; ranges in any order, surrogates are dropped."""
+    kept: dict[tuple[int, Ranges, int], None] = {}
+    for source, ranges, target in edges:
+        if valid := tuple(without_surrogates(normal_ranges(ranges))):
+            kept[source, valid, target] = None
+    return Network(tuple(kept), tuple(starts), tuple(ends))
 
 
 def concat(*parts: Node) -> Node:

@@ -63,6 +63,18 @@ class Substrings(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Network(Node):
+    """The texts along the ways from a start to an end of a graph, one code point an edge.
+
+    An edge is (source, ranges of code points, target); states are ints from 0 on.
+    """
+
+    edges: tuple[tuple[int, Ranges, int], ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Concat(Node):
     """The parts in order; at least two."""
 
@@ -180,6 +192,8 @@ def _own_size(node: Node, parts: list[Node]) -> int:
             return len(text)
         case Chars(ranges):
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
+        case Network(edges):
+            return 1 + sum([1 if high < 128 else 4 for _, ranges, _ in edges for _, high in ranges])
         case Repeat(_, low, high):
             return below * max(1, low + 1 if high is None else high)
         case Separated(separator, items):

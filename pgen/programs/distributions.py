@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
 from pgen.sampling.rng import Rng
@@ -51,9 +53,7 @@ class Finite:
         return f"categorical({self._probabilities})"
 
     def sample(self, rng: Rng) -> Any:
-        values = list(self._probabilities)
-        running = np.cumsum(list(self._probabilities.values()))
-        running /= running[-1]
+        values, running = self._cumulative
         return values[int(np.searchsorted(running, rng.uniform(lambda: running), side="right"))]
 
     def log_prob(self, value: Any) -> float:
@@ -62,6 +62,11 @@ class Finite:
 
     def support(self) -> Sequence[Any]:
         return list(self._probabilities)
+
+    @cached_property
+    def _cumulative(self) -> tuple[list[Any], NDArray[np.float64]]:
+        running = np.cumsum(list(self._probabilities.values()))
+        return list(self._probabilities), running / running[-1]
 
 
 class FromTorch:
@@ -114,6 +119,8 @@ def _as_finite(distribution: FromTorch, values: Sequence[Any]) -> Finite:
 
 def as_distribution(value: Any) -> Distribution:
     """`value` as something that can be sampled and scored; raises `InvalidArgument` if it cannot."""
+    if isinstance(value, (Finite, FromTorch)):
+        return value
     if isinstance(value, Distribution) and not hasattr(value, "has_enumerate_support"):
         return value
     if hasattr(value, "log_prob") and hasattr(value, "has_enumerate_support"):

@@ -1,43 +1,62 @@
-"""The primitives a program is made of, as messages, and how a program sends them.
+"""The primitives a program is made of, as messages.
 
-A program runs in a greenlet of its own (`pgen.programs.machine`); a primitive
-builds one immutable message and switches to the parent, which answers it. So
-programs stay in direct style while an engine batches the model calls of many.
+A primitive builds one immutable message and hands it to the scope it runs in
+(`pgen.programs.scopes`), which passes it through the handlers in force. Under
+inference a program is a greenlet (`pgen.programs.machine`), so programs stay in
+direct style while an engine batches the model calls of many.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast, overload, runtime_checkable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar, cast, overload
 
-from greenlet import getcurrent, greenlet
-
-from pgen.errors import InvalidArgument, InvalidProgram
+from pgen.errors import InvalidArgument
 from pgen.programs.distributions import Distribution, as_distribution
-from pgen.programs.text import TextDistribution, Tokenization
+from pgen.programs.scopes import Installed, Send, current_scope
+from pgen.programs.strings import StringDistribution, Tokenization
+from pgen.programs.trace import Kind
+from pgen.sampling.rng import Rng
 
 Value = TypeVar("Value")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A latent choice."""
+    """A latent choice; its measure counts to the power `scale`. `rng` is set in direct runs only."""
 
     address: str
-    distribution: TextDistribution | Distribution
+    distribution: StringDistribution | Distribution
+    scale: float = 1.0
+    rng: Rng | None = None
+    hidden: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the trace records it."""
+        return "sample"
 
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """A choice whose value is known: evidence."""
+    """A choice whose value is known. `role`: evidence, a latent choice that a handler fixed, or the power of one."""
 
     address: str
-    distribution: TextDistribution | Distribution
+    distribution: StringDistribution | Distribution
     value: Any
     tokenization: Tokenization = "canonical"
+    scale: float = 1.0
+    role: Literal["observe", "sample", "factor"] = "observe"
+    hidden: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the trace records it."""
+        return self.role
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +65,12 @@ class Factor:
 
     address: str
     log_weight: float
+    hidden: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the trace records it."""
+        return "factor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +79,15 @@ class Deterministic:
 
     address: str
     value: Any
+    hidden: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """How the trace records it."""
+        return "deterministic"
 
 
 Effect = Sample | Observe | Factor | Deterministic
-
-
-@runtime_checkable
-class Scope(Protocol):
-    """What a run offers to the primitives called inside it: names."""
-
-    def address(self, name: str | None, site: str) -> str: ...
-    def enter(self, label: str) -> None: ...
-    def leave(self) -> None: ...
 
 
 def sample(name: Any, distribution: Any = None) -> Any:
@@ -86,6 +108,8 @@ def observe(name: Any, distribution: Any, value: Any = None, *, tokenization: To
     """
     if value is None and not isinstance(name, str):
         name, distribution, value = None, name, distribution
+    if tokenization not in ("canonical", "all"):
+        raise InvalidArgument(f"tokenization={tokenization!r}: expected 'canonical' or 'all'")
     _send(Observe(_address(name), _checked(distribution), value, tokenization))
 
 
@@ -127,39 +151,47 @@ def plate(name: str, items: int) -> Iterator[int]: ...
 def plate(name: str, items: Sequence[Value]) -> Iterator[Value]: ...
 def plate(name: str, items: int | Sequence[Any]) -> Iterator[Any]:
     """Iterate over independent parts; names inside are prefixed with `name[i]/`."""
-    scope = _scope()
+    scope = current_scope()
     for index, item in enumerate(range(items) if isinstance(items, int) else items):
-        scope.enter(f"{name}[{index}]")
+        prefixed, owner = Prefix(f"{name}[{index}]/"), object()
+        scope.install(Installed(owner, prefixed, prefixed.text))
         try:
             yield item
         finally:
-            scope.leave()
+            scope.remove(owner)
+
+
+def map(function: Callable[[Item], Value], items: Sequence[Item], name: str = "map") -> list[Value]:  # noqa: A001
+    """`function(item)` for independent items, as a list; names inside are prefixed with `name[i]/`."""
+    return [function(item) for item in plate(name, items)]
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A handler that puts `text` before every address."""
+
+    text: str
+
+    def __call__(self, effect: Effect, outer: Send) -> Any:
+        """Pass the message on under its longer address."""
+        return outer(replace(effect, address=self.text + effect.address))
 
 
 def _send(effect: Effect) -> Any:
-    parent = getcurrent().parent
-    assert parent is not None
-    return parent.switch(effect)
-
-
-def _scope() -> Scope:
-    current: greenlet = getcurrent()
-    if not isinstance(current, Scope):
-        raise InvalidProgram(
-            "sample, observe, factor, condition, deterministic and plate work only inside a program that is being run",
-            hint="decorate the function with @pgen.program and run it with pgen.infer(function, ...)",
-        )
-    return current
+    return current_scope().perform(effect)
 
 
 def _address(name: str | None) -> str:
     if name is not None and not isinstance(name, str):
         raise InvalidArgument(f"the name of a site must be a string, got {name!r}")
+    scope = current_scope()
+    if name is not None:
+        return name
     frame = sys._getframe(2)
-    return _scope().address(name, f"{frame.f_code.co_name}:{frame.f_lineno}")
+    return scope.derived_name(f"{frame.f_code.co_name}:{frame.f_lineno}")
 
 
-def _checked(distribution: Any) -> TextDistribution | Distribution:
-    if isinstance(distribution, TextDistribution):
+def _checked(distribution: Any) -> StringDistribution | Distribution:
+    if isinstance(distribution, StringDistribution):
         return distribution
     return as_distribution(distribution)

@@ -11,19 +11,22 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, greenlet
 
 from pgen.errors import InvalidProgram
 from pgen.programs.effects import Deterministic, Effect, Factor, Observe, Sample
+from pgen.programs.scopes import Scope
 from pgen.programs.trace import Entry, Trace
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+SHOWN = 200
+"""Most characters of a value that an error quotes."""
 
 
 class Program(Generic[Parameters, Result]):
@@ -56,33 +59,16 @@ class Suspension:
         return self.effect is None and not self.dead
 
 
-class _Run(greenlet):
-    """One execution; it names the sites that its primitives ask about (`effects.Scope`)."""
+class Run(Scope, greenlet):
+    """One execution under an engine: it switches to the machine with every message and waits for the answer."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        super().__init__(function)
-        self._labels: list[str] = []
-        self._used: set[str] = set()
-        self._sites: Counter[str] = Counter()
+        Scope.__init__(self)
+        greenlet.__init__(self, function)
 
-    def address(self, name: str | None, site: str) -> str:
-        if name is None:
-            self._sites[site] += 1
-            name = f"{site}#{self._sites[site]}"
-        address = "/".join([*self._labels, name])
-        if address in self._used:
-            raise InvalidProgram(
-                f"the address {address!r} is used twice in one run",
-                hint="give each statement its own name; in a loop use pgen.plate or put the index into the name",
-            )
-        self._used.add(address)
-        return address
-
-    def enter(self, label: str) -> None:
-        self._labels.append(label)
-
-    def leave(self) -> None:
-        self._labels.pop()
+    def answer(self, effect: Effect) -> Any:
+        assert self.parent is not None
+        return self.parent.switch(effect)
 
 
 class Machine:
@@ -90,21 +76,33 @@ class Machine:
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._call = lambda: function(*args, **kwargs)
-        self._suspended: dict[Trace, tuple[_Run, Effect]] = {}
+        self._suspended: dict[Trace, tuple[Run, Sample | Observe]] = {}
 
     def start(self) -> Suspension:
         """Run up to the first choice."""
-        run = _Run(self._call)
-        return self._until_choice(run, Trace(), run.switch())
+        run = Run(self._call)
+        return self._until_choice(run, Trace(), _advance(run, Trace()))
 
     def resume(self, trace: Trace) -> Suspension:
-        """Continue after the last entry of `trace`, which an engine has just added."""
+        """Continue after the last entry of `trace`, which an engine has just added.
+
+        The trace of the result holds that entry as the statement wants it recorded
+        (its power, its kind), so its log weight may differ from the engine's.
+        """
         assert trace.parent is not None
         assert trace.entry is not None
         run, effect = self._suspended.pop(trace.parent, (None, None))
         if run is None or effect is None:
             run, effect = self._replayed(trace.parent)
-        return self._until_choice(run, trace, run.switch(_check(effect, trace.entry)))
+        entry = _recorded(effect, trace.entry)
+        trace = trace.parent.extend(entry)
+        return self._until_choice(run, trace, _answered(run, effect, entry, trace))
+
+    def release(self, trace: Trace) -> None:
+        """End the run that waits at the end of `trace`, if there is one; the trace can still be resumed by replay."""
+        run, _ = self._suspended.pop(trace, (None, None))
+        if run is not None:
+            run.throw(GreenletExit)
 
     def close(self) -> None:
         """End every suspended run (their `finally` blocks run)."""
@@ -112,48 +110,98 @@ class Machine:
             run.throw(GreenletExit)
         self._suspended.clear()
 
-    def _replayed(self, trace: Trace) -> tuple[_Run, Effect]:
-        run = _Run(self._call)
-        effect = run.switch()
+    def _replayed(self, trace: Trace) -> tuple[Run, Sample | Observe]:
+        run = Run(self._call)
+        effect = _advance(run, trace)
         for entry in trace.entries():
-            effect = run.switch(_check(effect if not run.dead else None, entry))
+            _check(None if run.dead else effect, entry)
+            effect = _answered(run, effect, entry, trace)
         if run.dead:
             raise InvalidProgram(_diverged(None, None))
         return run, effect
 
-    def _until_choice(self, run: _Run, trace: Trace, message: Any) -> Suspension:
+    def _until_choice(self, run: Run, trace: Trace, message: Any) -> Suspension:
         """Answer factors and deterministic values on the spot, up to the next choice, the end or death."""
         while not run.dead:
             if isinstance(message, (Sample, Observe)):
                 self._suspended[trace] = (run, message)
                 return Suspension(trace, message)
-            if isinstance(message, Factor):
-                trace = trace.extend(Entry(message.address, "factor", None, message.log_weight))
-                if message.log_weight == -math.inf:
-                    run.throw(GreenletExit)
-                    return Suspension(trace, dead=True)
-                message = run.switch(None)
-            else:
-                trace = trace.extend(Entry(message.address, "deterministic", message.value))
-                message = run.switch(message.value)
+            log_weight = message.log_weight if isinstance(message, Factor) else 0.0
+            value = message.value if isinstance(message, Deterministic) else None
+            trace = trace.extend(Entry(message.address, message.kind, value, log_weight, message.hidden))
+            if log_weight == -math.inf:
+                run.throw(GreenletExit)
+                return Suspension(trace, dead=True)
+            message = _advance(run, trace, value)
         return Suspension(trace, value=message)
 
 
-_KINDS = {Sample: "sample", Observe: "observe", Factor: "factor", Deterministic: "deterministic"}
+def _answered(run: Run, effect: Effect, entry: Entry, trace: Trace) -> Any:
+    """The message that follows once `effect` came out as `entry`; a power of a draw is a message of its own."""
+    if isinstance(effect, Sample) and effect.scale != 1.0:
+        address, power = f"{effect.address}^{effect.scale:g}", effect.scale - 1.0
+        return Observe(address, effect.distribution, entry.value, "all", power, "factor", effect.hidden)
+    return _advance(run, trace, entry.value)
 
 
-def _check(effect: Effect | None, entry: Entry) -> Any:
-    """The value that answers `effect`, if the trace's entry belongs to it."""
-    if effect is None or effect.address != entry.address or _KINDS[type(effect)] != entry.kind:
+def _advance(run: Run, trace: Trace, *answer: Any) -> Any:
+    """Let the program go on; what it raises says after which statement."""
+    try:
+        return run.switch(*answer)
+    except Exception as error:
+        error.add_note(_whereabouts(trace))
+        raise
+
+
+def _whereabouts(trace: Trace) -> str:
+    """What a run did last, and the last value that it drew."""
+    drawn = [f"{entry.address!r} = {_short(entry.value)}" for entry in trace.entries() if entry.kind == "sample"]
+    last = f"after {trace.entry.kind} {trace.entry.address!r}" if trace.entry else "before its first statement"
+    return f"raised inside the program, in a run {last}" + (f"; it had drawn {', '.join(drawn[-3:])}" if drawn else "")
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}… ({len(shown)} characters)"
+
+
+def _recorded(effect: Sample | Observe, entry: Entry) -> Entry:
+    """The engine's `entry` as the statement wants it recorded."""
+    _check(effect, entry)
+    log_weight = entry.log_weight
+    if math.isnan(log_weight) or log_weight == math.inf:
         raise InvalidProgram(
-            _diverged(entry, effect),
-            hint="a program must do the same whenever its choices are the same: no clocks, global counters, "
-            "random numbers of its own, or changes to its arguments",
+            f"{entry.kind} {entry.address!r}: {effect.distribution!r} gave the log weight {log_weight} "
+            f"for {_short(entry.value)}; it must be a number or -inf"
         )
-    return entry.value
+    if isinstance(effect, Observe):
+        log_weight = effect.scale * log_weight
+    return replace(entry, kind=effect.kind, log_weight=log_weight, hidden=effect.hidden)
+
+
+def _check(effect: Effect | None, entry: Entry) -> None:
+    """Raise `InvalidProgram` unless `entry` is an outcome of `effect`."""
+    if effect is None or effect.address != entry.address or not _same_kind(effect, entry):
+        raise InvalidProgram(_diverged(entry, effect), hint=REPEATABLE)
+    if isinstance(effect, Factor) and effect.log_weight != entry.log_weight:
+        raise InvalidProgram(
+            f"the program did not repeat itself on replay: factor {entry.address!r} was {entry.log_weight:.6g}, "
+            f"then {effect.log_weight:.6g}",
+            hint=REPEATABLE,
+        )
+
+
+REPEATABLE = (
+    "a program must do the same whenever its choices are the same: no clocks, global counters, "
+    "random numbers of its own, or changes to its arguments"
+)
+
+
+def _same_kind(effect: Effect, entry: Entry) -> bool:
+    return entry.kind == effect.kind or (isinstance(effect, Observe) and entry.kind == "observe")
 
 
 def _diverged(entry: Entry | None, effect: Effect | None) -> str:
     recorded = f"{entry.kind} {entry.address!r}" if entry else "more statements"
-    found = f"{_KINDS[type(effect)]} {effect.address!r}" if effect else "the end of the program"
+    found = f"{effect.kind} {effect.address!r}" if effect else "the end of the program"
     return f"the program did not repeat itself on replay: the trace has {recorded}, the run reached {found}"

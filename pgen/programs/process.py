@@ -19,16 +19,21 @@ it cuts the text there, which is then marked as truncated.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.backends.base import TokenMeasure
+from pgen.chains.lookahead import Lookahead, lookahead, token_bytes
 from pgen.errors import DeadEnd, InvalidArgument
 from pgen.language import ir
 from pgen.language.base import Language
+from pgen.programs.critics import Panel
 from pgen.programs.text import Text, TextDistribution
-from pgen.sampling.token_step import Choice, Distribution, StopMass, exponentiate, pack
+from pgen.sampling.token_step import STOP, Choice, Distribution, StopMass, exponentiate, pack
+from pgen.sampling.truncation import Truncation
 from pgen.tokens import TokenAutomaton, Vocabulary
 
 
@@ -56,6 +61,13 @@ class TextProcess:
         self._eos = pack(sorted(self.vocabulary.eos), len(self.vocabulary))
         self._nothing = np.zeros_like(self._eos)
         self.start = TextState((), self.automaton.start)
+        self.critics = Panel(distribution.critics)
+        self.guide = guide_of(distribution)
+        self.measure = self.model if isinstance(self.model, TokenMeasure) else None
+        self.log_growth = self.critics.log_bound
+        if self.measure is not None:
+            self.log_growth += self.measure.log_growth(self.most_tokens)
+        """The most, in nats, that a text can weigh beyond the masses of its tokens."""
         self._check_support()
 
     def _length_limit(self) -> tuple[int, bool]:
@@ -133,15 +145,56 @@ class TextProcess:
             return False
         return all(fact.holds(text) for fact in language.residual)
 
-    def weigh(self, logits: NDArray[np.floating[Any]]) -> Distribution:
-        """The model's probabilities after temperature and truncation, from logits `(R, V)`."""
-        shaped = logits if self.distribution.temperature == 1.0 else logits / self.distribution.temperature
-        if self.distribution.truncate is not None:
-            shaped = np.stack([self.distribution.truncate(row) for row in shaped])
-        return exponentiate(shaped)
+    def log_final(self, text: Text) -> float:
+        """log weight of a complete text: that of the critics, -inf where the residual fails."""
+        if not self.holds(text):
+            return -math.inf
+        return self.critics.of_text(str(text)) if self.critics else 0.0
+
+    def log_potential(self, state: TextState) -> float:
+        """log weight of an unfinished text: what critics give to the certain part of it and the guide to its future."""
+        judged = self.critics.of_prefix(self.certain_text(state)) if self.critics else 0.0
+        return judged if self.guide is None else judged + self.guide.log_expected[self.position(state)]
 
     @property
-    def shape(self) -> tuple[object, object]:
+    def has_potential(self) -> bool:
+        """Whether there is anything that weighs unfinished texts."""
+        return bool(self.critics) or self.guide is not None
+
+    def position(self, state: TextState) -> tuple[int, int]:
+        """Where the guide stands."""
+        assert self.guide is not None
+        return self.guide.advance(self.guide.start, self.vocabulary.decode(state.tokens))
+
+    def log_twists(self, state: TextState, outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What the guide expects after each outcome (`STOP` and EOS end the text, so nothing is left to expect)."""
+        if self.guide is None:
+            return np.zeros(len(outcomes))
+        expected = self.guide.log_after(self.position(state), token_bytes(self.vocabulary))
+        ends = np.isin(outcomes, [STOP, *self.vocabulary.eos])
+        return np.where(ends, 0.0, expected[outcomes])
+
+    def log_outcome(self, state: TextState, token: int) -> float:
+        """The log weight that the critics give once `token` (or `STOP`) has been drawn after `state`."""
+        if token == STOP or self.ends(token):
+            return self.log_final(self.text(state))
+        after = self.advance(state, token)
+        text = self.finished(after)
+        return self.log_potential(after) if text is None else self.log_final(text)
+
+    def certain_text(self, state: TextState) -> str:
+        """What every completion begins with: whole characters, none of which may turn out to be a stop string's."""
+        data: bytes = self.vocabulary.decode(state.tokens)
+        held_back = max((_overlap(data, stop) for stop in self._stops), default=0)
+        data = data[: len(data) - held_back]
+        return data[: len(data) - _broken_tail(data)].decode()
+
+    def weigh(self, logits: NDArray[np.floating[Any]]) -> Distribution:
+        """The model's probabilities after temperature and truncation, from logits `(R, V)`."""
+        return shaped(logits, *self.shape) if self.measure is None else self.measure.weigh(logits)
+
+    @property
+    def shape(self) -> tuple[float, Truncation | None]:
         """Processes of equal shape may share one call of `weigh`."""
         return self.distribution.temperature, self.distribution.truncate
 
@@ -162,20 +215,58 @@ class TextProcess:
         return min((at for at in (data.find(stop) for stop in self._stops) if at >= 0), default=None)
 
 
+def guide_of(distribution: TextDistribution) -> Lookahead | None:
+    """The look-ahead of a guided distribution."""
+    if distribution.guide is None:
+        return None
+    node = ir.ANY_TEXT if distribution.language is None else distribution.language.node
+    if distribution.stop:
+        node = _until(node, distribution.stop, ir.EPSILON)
+    return lookahead(Language(node, description="what the guide sees"), distribution.guide, distribution.end_rule)
+
+
+def shaped(logits: NDArray[np.floating[Any]], temperature: float, truncate: Truncation | None) -> Distribution:
+    """Probabilities from logits `(R, V)`: first the temperature, then the truncation."""
+    if temperature != 1.0:
+        logits = logits / temperature
+    if truncate is not None:
+        logits = np.stack([truncate(row) for row in logits])
+    return exponentiate(logits)
+
+
+def _overlap(data: bytes, stop: bytes) -> int:
+    """Length of the longest end of `data` with which `stop` begins."""
+    return next((n for n in range(min(len(stop), len(data)), 0, -1) if data.endswith(stop[:n])), 0)
+
+
+def _broken_tail(data: bytes) -> int:
+    """Bytes at the end that begin a character but do not complete it."""
+    for n in range(1, min(4, len(data)) + 1):
+        lead = data[-n]
+        if lead < 0x80:
+            return 0
+        if lead >= 0xC0:
+            return n if n < 2 + (lead >= 0xE0) + (lead >= 0xF0) else 0
+    return 0
+
+
 def compile_until(language: Language | None, stops: tuple[str, ...], vocabulary: Vocabulary) -> TokenAutomaton:
     """The automaton of a language (`None`: any text), with first stop strings if there are any."""
     inner = language if language is not None else Language(ir.ANY_TEXT, description="any text")
     if not stops:
         return inner.compile(vocabulary)
-    named = Language(_until(inner.node, stops), description=f"{inner!r} until {' or '.join(map(repr, stops))}")
+    rest_of_token = ir.repeat(ir.ANY_BYTE, 0, None)
+    named = Language(
+        _until(inner.node, stops, rest_of_token), description=f"{inner!r} until {' or '.join(map(repr, stops))}"
+    )
     return named.compile(vocabulary)
 
 
-def _until(node: ir.Node, stops: tuple[str, ...]) -> ir.Node:
-    """Members of `node` free of stop strings, alone (for EOS) or with a first stop string and the rest of its token."""
+def _until(node: ir.Node, stops: tuple[str, ...], rest: ir.Node) -> ir.Node:
+    """Members of `node` free of stop strings, alone (for EOS) or with a first stop string and `rest`."""
     stop = ir.word_set(text.encode() for text in stops)
     anywhere = ir.concat(ir.ANY_TEXT, stop, ir.ANY_TEXT)
     too_early = ir.concat(ir.ANY_TEXT, stop, ir.repeat(ir.ANY_CHAR, 1, None))
     free = ir.intersect(node, ir.complement(anywhere))
     stopped = ir.intersect(ir.concat(node, stop), ir.complement(too_early))
-    return ir.union(free, ir.concat(stopped, ir.repeat(ir.ANY_BYTE, 0, None)))
+    return ir.union(free, ir.concat(stopped, rest))

@@ -1,83 +1,116 @@
-"""Distributions over texts, as users write them: `lm.text(prompt).given(language)`.
+"""Distributions over the texts of left-to-right models: `lm.text(prompt).given(language)`.
 
-A `TextDistribution` is an immutable description; nothing runs until it is sampled,
-observed or scored. What its mass means for each end rule is defined in
-`pgen.programs.process`, which turns it into a token-level process.
+Nothing runs until one is sampled, observed or scored. What its mass means for each end
+rule is defined in `pgen.programs.process`, which turns it into a token-level process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pgen.errors import InvalidArgument, UnsupportedFeature
-from pgen.language.base import Language, as_language, late
+from pgen.language.base import Language, late
+from pgen.programs.critics import Boundary, Critic, Proposal
+from pgen.programs.strings import StringDistribution
+from pgen.programs.strings import Text as Text
+from pgen.programs.strings import Tokenization as Tokenization
 from pgen.sampling.truncation import Truncation
 
 if TYPE_CHECKING:
     from pgen.backends.base import Autoregressive
+    from pgen.chains.byte_ngram import ByteNgram
 
 EndRule = Literal["eos", "match", "prefix"]
-Tokenization = Literal["canonical", "all"]
-
-
-class Text(str):
-    """A drawn text: a `str` that remembers how it was drawn.
-
-    `tokens`: the ids that spelled it, what completed a stop string included, EOS
-    excluded. `truncated`: it was cut at `max_tokens` (only without a language).
-    """
-
-    tokens: tuple[int, ...]
-    truncated: bool
-
-    def __new__(cls, text: str, tokens: tuple[int, ...] = (), truncated: bool = False) -> Text:
-        made = super().__new__(cls, text)
-        made.tokens = tokens
-        made.truncated = truncated
-        return made
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Text, (str(self), self.tokens, self.truncated)
 
 
 @dataclass(frozen=True)
-class TextDistribution:
-    """A measure over texts: what `model` writes after `prompt`, perhaps restricted to a language.
+class TextDistribution(StringDistribution):
+    """What a left-to-right `model` writes after `prompt`; build it with `lm.text(...)` or `lm.chat(...)`."""
 
-    Build it with `lm.text(...)` or `lm.chat(...)`. `normalizer` is the language
-    whose mass divides (`within`), or `None` for an unnormalised measure.
-    """
+    drafter: ClassVar[str] = "pgen.inference.left_to_right:LeftToRight"
 
     model: Autoregressive
     prompt: tuple[int, ...]
-    language: Language | None = None
-    normalizer: Language | None = None
     end: EndRule | None = None
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
     temperature: float = 1.0
     truncate: Truncation | None = None
     chat: bool = False
+    critics: tuple[Critic, ...] = ()
+    proposal: Proposal = "auto"
+    guide: ByteNgram | None = None
+    n_normalized: int = 0
+    """How many of the critics come before `.within`, and count in its normaliser."""
 
-    def given(self, language: Language | str) -> TextDistribution:
+    def where(self, predicate: Callable[[str], bool], at: Boundary = "token", proposal: Proposal = "auto") -> Self:
+        """The unnormalised measure p(x) 1[predicate(x)], for what only a Python function can tell.
+
+        Once false on a prefix, the predicate must be false on every extension. It sees a
+        text whenever a unit is complete: `at` is "token", "word", "sentence", "line",
+        "field" (a member or item of a JSON text), a function from the text to the
+        length that may be judged, or "text" for the complete text only.
+
+        `proposal="mask"` tests every token that may follow, "awrs" draws and tests one at
+        a time (`pgen.sampling.awrs`); both are weighted properly. "auto" takes what
+        has needed fewer tests so far. Raises `CriticError` when the predicate fails.
+        """
+        if proposal not in ("auto", "mask", "awrs"):
+            raise InvalidArgument(f"proposal={proposal!r}: expected 'auto', 'mask' or 'awrs'")
+        chosen = self.proposal if proposal == "auto" else proposal
+        return replace(self, critics=(*self.critics, Critic.predicate(predicate, at)), proposal=chosen)
+
+    def weighted(
+        self, log_weight: Callable[[str], float], at: Boundary = "token", *, bound: float | None = None
+    ) -> Self:
+        """The measure p(x) exp(log_weight(x)): a soft preference, a classifier, another model.
+
+        Only the value on the complete text counts; values on prefixes (see `where` for
+        `at`) shape the particles on their way, -inf drops them. `bound`, if known, is
+        the most a complete text can get: it lets texts be enumerated with a certificate.
+        """
+        return replace(self, critics=(*self.critics, Critic.potential(log_weight, at, bound)))
+
+    def guided(self, ngram: ByteNgram) -> Self:
+        """The same measure, drawn with the foresight of a small model (`pgen.chains.lookahead`).
+
+        At every token, what the n-gram model expects of the rest within the language
+        shapes the proposal and the particles' weights on the way; the result is
+        weighted as without it. Raises `LimitExceeded` for languages without a small automaton.
+        """
+        return replace(self, guide=ngram)
+
+    def bytes(self, prune: float = 0.0) -> TextDistribution:
+        """The same distribution over bytes, every spelling summed (`pgen.backends.byte_model.in_bytes`).
+
+        `prune`: the share of the mass that each byte may give up to bound the work.
+        """
+        made: TextDistribution = late("pgen.backends.byte_model:in_bytes")(self, prune)
+        return made
+
+    def __mul__(self, other: TextDistribution) -> TextDistribution:
+        """The unnormalised product of the string distributions (`pgen.backends.product_model.product`)."""
+        made: TextDistribution = late("pgen.backends.product_model:product")(self, other)
+        return made
+
+    def __pow__(self, exponent: float) -> TextDistribution:
+        """The unnormalised p(x) ** exponent (`pgen.backends.product_model.power`)."""
+        made: TextDistribution = late("pgen.backends.product_model:power")(self, exponent)
+        return made
+
+    def within(self, language: Language | str) -> Self:
+        return replace(super().within(language), n_normalized=len(self.critics))
+
+    def given(self, language: Language | str) -> Self:
         """The unnormalised measure p(x) 1[x in L]: the constraint is evidence."""
         if self.normalizer is not None and self.end_rule == "match":
             raise UnsupportedFeature(
                 '.given() after .within() under end="match": the text law itself depends on the language there',
                 hint='write .within(A & B), or choose end="eos" or a stop string',
             )
-        return replace(self, language=self._and(language))
-
-    def within(self, language: Language | str) -> TextDistribution:
-        """The normalised p(x | L), for priors whose constraint must not weigh on the rest of the program."""
-        joined = self._and(language)
-        return replace(self, language=joined, normalizer=joined)
-
-    def _and(self, language: Language | str) -> Language:
-        added = as_language(language)
-        return added if self.language is None else self.language & added
+        return super().given(language)
 
     @property
     def end_rule(self) -> EndRule | Literal["stop"]:
@@ -87,28 +120,6 @@ class TextDistribution:
         if self.end is not None:
             return self.end
         return "eos" if self.language is None or self.chat else "match"
-
-    @overload
-    def sample(self, seed: int, n: None = None) -> Text: ...
-    @overload
-    def sample(self, seed: int, n: int) -> list[Text]: ...
-    def sample(self, seed: int, n: int | None = None) -> Text | list[Text]:
-        """Draw from the posterior by `infer`'s automatic method, never by local masking.
-
-        One text, or a list of `n` where `n` is given. Raises `ZeroEvidence` if
-        no text of the language has any mass.
-        """
-        drawn: Text | list[Text] = late("pgen.inference.shortcuts:sample_text")(self, seed, n)
-        return drawn
-
-    def log_prob(self, text: str, tokenization: Tokenization = "all", tol: float = 1e-6) -> float:
-        """log mass of `text`, in nats.
-
-        `"all"` sums over the spellings, best first, until the certified interval
-        is narrower than `tol` nats (`LimitExceeded` if that takes too much work);
-        `"canonical"` scores the tokenizer's own spelling only.
-        """
-        return float(late("pgen.inference.shortcuts:log_prob")(self, text, tokenization, tol))
 
 
 def text_distribution(

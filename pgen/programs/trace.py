@@ -6,6 +6,7 @@ ancestor hold its history once and copying a particle is copying a reference.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,15 +16,19 @@ Kind = Literal["sample", "observe", "factor", "deterministic"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One statement's outcome; `log_weight` (nats) is what it multiplied into the run's weight."""
+    """One statement's outcome; `log_weight` (nats) is what it multiplied into the run's weight.
+
+    `hidden` entries (`pgen.handlers.block`) weigh like others but have no public name.
+    """
 
     address: str
     kind: Kind
     value: Any
     log_weight: float = 0.0
+    hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Trace:
     """Entries in order of execution; `n_choices` counts samples and observations."""
 
@@ -41,7 +46,22 @@ class Trace:
 
     def values(self) -> dict[str, Any]:
         """Sampled and deterministic values by address."""
-        return {e.address: e.value for e in self.entries() if e.kind in ("sample", "deterministic")}
+        return {e.address: e.value for e in self._visible() if e.kind in ("sample", "deterministic")}
+
+    def choices(self) -> dict[str, Any]:
+        """Sampled values by address."""
+        return {e.address: e.value for e in self._visible() if e.kind == "sample"}
+
+    @property
+    def log_weight(self) -> float:
+        """Sum of the entries' log weights."""
+        return math.fsum(entry.log_weight for entry in self._backwards())
+
+    def __repr__(self) -> str:
+        return f"Trace({', '.join(f'{e.kind} {e.address!r}: {e.value!r}' for e in self.entries())})"
+
+    def _visible(self) -> list[Entry]:
+        return [entry for entry in self.entries() if not entry.hidden]
 
     def _backwards(self) -> Iterator[Entry]:
         here: Trace | None = self

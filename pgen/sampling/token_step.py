@@ -6,6 +6,7 @@ Log-softmax: exponentials in the dtype of the logits, sums in float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -39,6 +40,20 @@ class Distribution(NamedTuple):
 
     weights: NDArray[np.floating[Any]]
     totals: NDArray[np.float64]
+    factors: tuple[Factor, ...] = ()
+    """What was multiplied, for products: the mass of an event is the product of its masses, not a sum of products."""
+
+
+class Factor(NamedTuple):
+    """The probabilities of one expert `(R, V)`, and the power that it has in a product."""
+
+    probabilities: NDArray[np.float64]
+    power: float
+
+    def mass(self, row: int, tokens: NDArray[np.int64]) -> float:
+        """The probability of any of `tokens`, to the power; 0 stays 0."""
+        probability = float(self.probabilities[row, tokens].sum())
+        return probability**self.power if probability > 0 else 0.0
 
 
 class Choice(NamedTuple):
@@ -67,6 +82,16 @@ def exponentiate(logits: NDArray[np.floating[Any]]) -> Distribution:
         )
     weights = np.exp(logits - top)
     return Distribution(weights, weights.sum(axis=1, dtype=np.float64))
+
+
+def multiplied(factors: Sequence[Factor]) -> Distribution:
+    """The product of experts, not normalised: a weight's ratio to its total is the mass itself. Rows may be empty."""
+    possible = np.all([factor.probabilities > 0 for factor in factors], axis=0)  # (R, V)
+    log_masses = np.full(possible.shape, -np.inf)
+    log_masses[possible] = sum(factor.power * np.log(factor.probabilities[possible]) for factor in factors)
+    top = log_masses.max(axis=1)  # (R,)
+    top[np.isneginf(top)] = 0.0
+    return Distribution(np.exp(log_masses - top[:, None]), np.exp(-top), tuple(factors))
 
 
 def step(given: Distribution, rows: Sequence[int], choices: Sequence[Choice], rngs: Sequence[Rng]) -> Drawn:
@@ -104,7 +129,10 @@ def outcome_masses(given: Distribution, row: int, choice: Choice) -> tuple[float
     masses = weights[tokens].astype(np.float64) / total
     stop = 0.0
     if choice.stop is StopMass.LEAVING:
-        stop = float(weights[unpack(choice.leaving, len(weights))].sum(dtype=np.float64)) / total
+        leaving = unpack(choice.leaving, len(weights))
+        stop = float(weights[leaving].sum(dtype=np.float64)) / total
+        if given.factors:
+            stop = math.prod(factor.mass(row, leaving) for factor in given.factors)
     elif choice.stop is StopMass.ONE:
         stop = 1.0
     keep = masses > 0

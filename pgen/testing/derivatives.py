@@ -96,6 +96,8 @@ def nullable(node: ir.Node) -> bool:
             return not nullable(item)
         case ir.Separated():
             return nullable(ir.spelled_out(node))
+        case ir.Network(_, starts, ends):
+            return any(start in ends for start in starts)
     return False
 
 
@@ -128,6 +130,9 @@ def derivative(node: ir.Node, byte: int) -> ir.Node:
             return RawNot(derivative(item, byte))
         case ir.Separated():
             return derivative(ir.spelled_out(node), byte)
+        case ir.Network(edges, starts, ends):
+            steps = [(r, ir.Network(edges, (target,), ends)) for source, r, target in edges if source in starts]
+            return ir.union(*(ir.concat(derivative(ir.chars(r), byte), rest) for r, rest in steps))
     return _sequence_derivative(node, byte)
 
 

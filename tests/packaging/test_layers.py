@@ -1,4 +1,4 @@
-"""Imports point downwards: errors < language < automata < tokens < sampling < programs < inference."""
+"""Imports point downwards: errors < language < automata < tokens < sampling < chains, gaps < programs < inference."""
 
 import ast
 from pathlib import Path
@@ -16,14 +16,16 @@ RANKS = {
     "pgen.tokens": 3,
     "pgen.backends.base": 4,
     "pgen.sampling": 4,
-    "pgen.programs": 5,
-    "pgen.inference": 6,
-    "pgen.backends": 7,
-    "pgen": 8,
-    "pgen.extraction": 9,
-    "pgen.records": 9,
-    "pgen.testing": 9,
-    "pgen.cli": 10,
+    "pgen.chains": 5,
+    "pgen.gaps": 5,
+    "pgen.programs": 6,
+    "pgen.inference": 7,
+    "pgen.backends": 8,
+    "pgen": 9,
+    "pgen.extraction": 10,
+    "pgen.records": 10,
+    "pgen.testing": 10,
+    "pgen.cli": 11,
 }
 
 

@@ -34,6 +34,8 @@ def _nullable(node: ir.Node, known: Mapping[ir.Node, bool]) -> bool:
             if not needed:
                 return any(known[item] for item in items)
             return all(needed) and (len(needed) == 1 or known[separator])
+        case ir.Network(_, starts, ends):
+            return not set(ends).isdisjoint(starts)
     return isinstance(node, ir.Substrings)
 
 

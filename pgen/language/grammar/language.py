@@ -12,7 +12,7 @@ from pgen.language.grammar import syntax
 from pgen.language.grammar.definitions import Entry, Scope, did_you_mean
 from pgen.language.grammar.facts import productive_rules
 from pgen.language.grammar.modules import load, text_of
-from pgen.language.grammar.rules import Rules
+from pgen.language.grammar.rules import NamedRules, Rules
 from pgen.language.grammar.terminals import Terminals, check_pattern, place
 from pgen.language.grammar.tokens import Source
 
@@ -45,7 +45,7 @@ class Grammar(Language):
     `LimitExceeded` for nesting, templates and terminals without reasonable bounds.
     """
 
-    __slots__ = ("lexer", "rules", "start", "text", "unused")
+    __slots__ = ("folder", "lexer", "rules", "start", "text", "unused")
 
     def __init__(
         self,
@@ -59,12 +59,13 @@ class Grammar(Language):
         self.text = _text(grammar)
         self.start = start
         self.lexer = lexer
+        self.folder = None if folder is None else Path(folder)
         source = Source(self.text, "" if self.text is grammar else f"the grammar {grammar}")
-        scope, document = load(source, None if folder is None else Path(folder))
+        scope, document = load(source, self.folder)
         _check(document, scope)
         entry = _start(scope, start)
         terminals = Terminals()
-        between = ir.repeat(ir.union(*_ignored(document, scope, terminals)), 0, None)
+        between = _between(document, scope, terminals)
         compiler = Rules(terminals, between)
         rules = compiler.compile(entry)
         if entry.name not in productive_rules(rules):
@@ -78,6 +79,17 @@ class Grammar(Language):
     def from_file(cls, path: str | Path, start: str = "start", lexer: str = "dynamic_complete") -> Grammar:
         """The grammar in a file; its relative imports are looked for next to it."""
         return cls(text_of(Path(path)) + "\n", start, lexer, folder=Path(path).parent)
+
+    def _structure(self) -> ir.Node:
+        """The rules and terminals by their names; read again, since nothing else needs them."""
+        scope, document = load(Source(self.text), self.folder)
+        terminals = Terminals()
+        between = _between(document, scope, terminals)
+        rules = NamedRules(terminals, between)
+        bodies = rules.compile(_start(scope, self.start))
+        named = {f"@rule {name}": body for name, body in bodies.items()} | rules.named
+        whole = ir.concat(between, ir.Ref(f"@rule {self.start}"))
+        return ir.Recursive("", ("", *named), (whole, *named.values()))
 
 
 def _check_arguments(grammar: object, start: object, lexer: object) -> None:
@@ -132,13 +144,15 @@ def _start(scope: Scope, start: str) -> Entry:
     return entry
 
 
-def _ignored(document: syntax.Document, scope: Scope, terminals: Terminals) -> list[ir.Node]:
-    return [
+def _between(document: syntax.Document, scope: Scope, terminals: Terminals) -> ir.Node:
+    """What is ignored, any number of times."""
+    ignored = [
         terminals.named(scope.entry(body.name, body.position), scope, body.position)
         if isinstance(body, syntax.Name) and syntax.is_terminal(body.name)
         else terminals.anonymous(body, scope, place(body, position))
         for body, position in document.ignored
     ]
+    return ir.repeat(ir.union(*ignored), 0, None)
 
 
 def _unused(document: syntax.Document, scope: Scope, used: set[str], terminals: Terminals) -> tuple[str, ...]:

@@ -80,6 +80,9 @@ class Rules:
                 raise scope.source.unsupported("& and ~ outside of terminals", position, hint)
         return self._token(self._terminals.anonymous(expression, scope, expression.position))
 
+    def _terminal(self, entry: Entry, scope: Scope, position: int) -> ir.Node:
+        return self._terminals.named(entry, scope, position)
+
     def _token(self, node: ir.Node) -> ir.Node:
         return ir.concat(node, self._between)
 
@@ -94,7 +97,7 @@ class Rules:
         entry = scope.entry(expression.name, expression.position)
         if entry.is_terminal:
             self.used.add(entry.name)
-            return Argument(entry.name, self._token(self._terminals.named(entry, scope, expression.position)), entry)
+            return Argument(entry.name, self._token(self._terminal(entry, scope, expression.position)), entry)
         if entry.declared:
             raise scope.source.unsupported(f"{entry.said} is only declared, so it has no text", expression.position)
         if entry.parameters:
@@ -115,6 +118,23 @@ class Rules:
             hint = "a template that uses itself with ever larger arguments has no end"
             raise scope.source.too_much(f"too many instances of template {call.name}", call.position, hint)
         return Argument(name, self._rule(entry, dict(zip(entry.parameters, given, strict=True)), name), None)
+
+
+class NamedRules(Rules):
+    """Rules that mention each other by names for people, and terminals as if they were rules (`named`)."""
+
+    def __init__(self, terminals: Terminals, between: ir.Node) -> None:
+        super().__init__(terminals, between)
+        self.named: dict[str, ir.Node] = {}
+
+    def _rule(self, entry: Entry, arguments: Arguments, name: str) -> ir.Node:
+        super()._rule(entry, arguments, name)
+        return ir.Ref(f"@rule {name}")
+
+    def _terminal(self, entry: Entry, scope: Scope, position: int) -> ir.Node:
+        name = f"@{entry.name}"
+        self.named[name] = super()._terminal(entry, scope, position)
+        return ir.Ref(name)
 
 
 def _said(expression: Expression) -> str:

@@ -8,7 +8,9 @@ with the spellings of drafts 4 to 7 understood where they do not contradict it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pgen.errors import UnsupportedFeature
@@ -112,14 +114,60 @@ METASCHEMAS = {
 """The drafts by the identifiers of their metaschemas, without fragments."""
 
 
-def dialect_of(schema: Any) -> Dialect:
+VALIDATION = frozenset(
+    [
+        "type",
+        "const",
+        "enum",
+        "multipleOf",
+        "maximum",
+        "exclusiveMaximum",
+        "minimum",
+        "exclusiveMinimum",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "maxItems",
+        "minItems",
+        "uniqueItems",
+        "maxContains",
+        "minContains",
+        "maxProperties",
+        "minProperties",
+        "required",
+        "dependentRequired",
+    ]
+)
+_OF_VOCABULARIES = {
+    "validation": VALIDATION,
+    "unevaluated": frozenset(["unevaluatedItems", "unevaluatedProperties"]),
+}
+"""The keywords of the vocabularies that a metaschema can do without."""
+_VOCABULARY = re.compile(r"https://json-schema\.org/draft/(?:2019-09|2020-12)/vocab/([a-z-]+)")
+
+
+def dialect_of(schema: Any, resources: Mapping[str, Any] | None = None) -> Dialect:
     """The draft that a whole schema names; draft 2020-12 for names that are not known.
 
-    Raises `UnsupportedFeature` on draft 3.
+    A name of one of the `resources` is that of a metaschema, whose `$vocabulary` says which
+    keywords there are. Raises `UnsupportedFeature` on draft 3 and on vocabularies that a
+    metaschema requires and that no draft has.
     """
     named = schema.get("$schema") if isinstance(schema, dict) else None
     if not isinstance(named, str):
         return UNDECLARED
     if named.rstrip("#") == "http://json-schema.org/draft-03/schema":
         raise UnsupportedFeature("draft 3 is not supported", pointer="/$schema", hint="rewrite it for a later draft")
+    own = (resources or {}).get(named.rstrip("#"))
+    if isinstance(own, dict) and isinstance(own.get("$vocabulary"), dict):
+        return _with_vocabularies(own["$vocabulary"])
     return METASCHEMAS.get(named.rstrip("#"), UNDECLARED)
+
+
+def _with_vocabularies(listed: Mapping[str, Any]) -> Dialect:
+    known = {found[1] for uri in listed if (found := _VOCABULARY.fullmatch(uri))}
+    for uri, required in listed.items():
+        if required and not _VOCABULARY.fullmatch(uri):
+            raise UnsupportedFeature(f"the vocabulary {uri!r} is required and not known", pointer="/$schema")
+    missing = [keywords for name, keywords in _OF_VOCABULARIES.items() if name not in known]
+    return replace(DRAFT_2020, name="the metaschema", keywords=_CORE_2020.difference(*missing))

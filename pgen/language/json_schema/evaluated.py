@@ -23,6 +23,7 @@ from pgen.language.json_schema.shapes import (
     Restriction,
     Shape,
 )
+from pgen.language.json_schema.strings import in_python
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.reader import Part, Reader
@@ -67,7 +68,7 @@ def unevaluated(reader: Reader, schema: Schema, pointer: str) -> Iterator[Part]:
 def _object(found: Evaluated, rest: Shape) -> ObjectShape:
     if found.every_property or rest == ANYTHING:
         return ObjectShape()
-    patterns = tuple((Restriction("pattern", source), ANYTHING) for source in found.patterns)
+    patterns = tuple((Restriction("pattern", in_python(source)), ANYTHING) for source in found.patterns)
     return ObjectShape(tuple((name, ANYTHING) for name in found.names), extras=(Extras(patterns, rest),))
 
 

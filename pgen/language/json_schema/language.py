@@ -13,6 +13,7 @@ from pgen.language.base import Language, Residual
 from pgen.language.json_schema import values
 from pgen.language.json_schema.emit import Emitter
 from pgen.language.json_schema.layout import layout
+from pgen.language.json_schema.places import parts_at
 from pgen.language.json_schema.reader import Reader
 from pgen.language.json_schema.shapes import ObjectShape, Shape
 from pgen.language.types import schema_of
@@ -85,6 +86,9 @@ class JSONSchema(Language):
         self.properties = _declared(shape)
         residual = _residual(self.schema, self.resources, reader, emitter)
         super().__init__(node, description=f"JSONSchema({_title(self.source)})", residual=residual)
+
+    def _parts_at(self, before: str, after: str) -> tuple[str, ...]:
+        return parts_at(self.schema, self.assert_formats, self.resources, before, after)
 
 
 @dataclass(frozen=True, slots=True)

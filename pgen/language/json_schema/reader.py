@@ -44,7 +44,7 @@ class Reader:
     def __init__(self, root: Any, assert_formats: bool = True, resources: Mapping[str, Any] | None = None) -> None:
         self.root = root
         self.assert_formats = assert_formats
-        self.dialect = dialect_of(root)
+        self.dialect = dialect_of(root, resources)
         self.document = Document(root, self.dialect, resources or {})
         self.facts: dict[Fact, None] = {}
         self._conflicts: dict[str, str] = {}

@@ -14,17 +14,21 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.errors import InvalidLanguage
 from pgen.language import ir
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.lengths import limited, weight
 from pgen.language.json_schema.shapes import Restriction, StringShape
 from pgen.language.regex import Regex
+from pgen.language.regex.properties import class_text, property_escape
+from pgen.language.regex.source import Source
 
 MAX_PRODUCT = 600
 """States of a pattern times the length it is limited to, up to which the node counts."""
 
 _TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
+_ESCAPE = re.compile(r"\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\[\s\S]")
+_FOREIGN = re.compile(r"\\[pPc]")
 _SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _NARROWED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": _SPACE}
 _NEGATIVE = re.compile(r"\\[DWSBb]|\(\?<?!|\[\^(?:\\[\s\S]|[^\]\\])*\\[dws]")
@@ -92,14 +96,34 @@ def satisfies(restriction: Restriction, value: str) -> bool:
 
 def check_pattern(source: str) -> None:
     """Raise `InvalidLanguage` if Python cannot compile `source`, `UnsupportedFeature` if it is not regular."""
-    foreign = next((t for t in _TOKEN.findall(source) if t[:2] in (r"\p", r"\P", r"\c")), None)
-    if foreign is not None:
-        raise UnsupportedFeature(f"{foreign} in the pattern {source!r} is not an escape in Python")
     try:
         re.compile(source)
     except re.error as error:
         raise InvalidLanguage(f"{error.msg} in the pattern {source!r}", position=error.pos) from None
     node(Restriction("pattern", source))
+
+
+@lru_cache(maxsize=1024)
+def in_python(source: str) -> str:
+    r"""A pattern of ECMA-262 with what Python's `re` lacks (`\p{...}`, `\cX`) written out as classes.
+
+    Raises `InvalidLanguage` for properties that Unicode does not have.
+    """
+    tokens = re.findall(rf"{_ESCAPE.pattern}|{_TOKEN.pattern}", source)
+    return "".join(map(_written_out, tokens)) if _FOREIGN.search(source) else source
+
+
+def _written_out(token: str, in_class: bool = False) -> str:
+    if token.startswith((r"\p", r"\P")):
+        source = Source(token)
+        source.skip("\\")
+        text = class_text(property_escape(source, 0))
+        return text if in_class else f"[{text}]" if text else "(?!)"
+    if token.startswith(r"\c") and len(token) == 3:
+        return rf"\x{ord(token[2]) % 32:02x}"
+    if token.startswith("[") and len(token) > 1:
+        return _ESCAPE.sub(lambda escape: _written_out(escape[0], in_class=True), token)
+    return token
 
 
 def _readings(source: str) -> tuple[ir.Node, ir.Node]:

@@ -31,7 +31,7 @@ from pgen.language.json_schema.shapes import (
     Shape,
     StringShape,
 )
-from pgen.language.json_schema.strings import check_pattern, satisfies
+from pgen.language.json_schema.strings import check_pattern, in_python, satisfies
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.reader import Reader
@@ -201,6 +201,7 @@ def _pattern_properties(reader: Reader, schema: Schema, pointer: str) -> Rules:
 
 def _pattern(source: str, pointer: str) -> Restriction:
     try:
+        source = in_python(source)
         check_pattern(source)
     except InvalidLanguage as error:
         raise type(error)(error.message, pointer=pointer, hint=error.hint) from None

@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pgen.language.base import late
-from pgen.language.json_schema.dialects import dialect_of
+from pgen.language.json_schema.dialects import VALIDATION, dialect_of
 from pgen.language.json_schema.numbers import is_multiple
+from pgen.language.json_schema.references import subschemas
+from pgen.language.json_schema.strings import in_python
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -81,16 +83,32 @@ def _validator(schema_text: str, assert_formats: bool, resources_text: str) -> V
     from jsonschema import validators
     from referencing.jsonschema import DRAFT202012
 
-    schema = json.loads(schema_text)
-    dialect = dialect_of(schema)
+    schema, resources = _in_python(json.loads(schema_text)), json.loads(resources_text)
+    dialect = dialect_of(schema, resources)
     base: type[Validator] = getattr(jsonschema, dialect.validator)
     extend: Callable[..., type[Validator]] = validators.extend
-    exact = extend(base, {"multipleOf": _multiple_of, **(_older_spellings(base) if dialect.lenient else {})})
+    absent: dict[str, Rule] = dict.fromkeys(VALIDATION - dialect.keywords, lambda *given: ())
+    older = _older_spellings(base) if dialect.lenient else {}
+    exact = extend(base, {"multipleOf": _multiple_of, **older, **absent})
     # A registry of its own keeps jsonschema from fetching what references name.
-    resources = json.loads(resources_text).items()
     known: Registry[Any] = late("jsonschema_specifications:REGISTRY")
-    registry = known.with_resources((uri, DRAFT202012.create_resource(found)) for uri, found in resources)
+    registry = known.with_resources(
+        (uri, DRAFT202012.create_resource(_in_python(found))) for uri, found in resources.items()
+    )
     return exact(schema, registry=registry, format_checker=base.FORMAT_CHECKER if assert_formats else None)
+
+
+def _in_python(schema: Any) -> Any:
+    """A schema whose patterns were put into Python's spelling, in place."""
+    waiting = [schema]
+    for part in waiting:
+        if isinstance(part, dict):
+            if "pattern" in part:
+                part["pattern"] = in_python(part["pattern"])
+            if "patternProperties" in part:
+                part["patternProperties"] = {in_python(p): s for p, s in part["patternProperties"].items()}
+        waiting += [found for found, _ in subschemas(part)]
+    return schema
 
 
 Rule = Callable[[Any, Any, Any, Any], Iterable[Any]]

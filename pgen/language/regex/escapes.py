@@ -11,6 +11,7 @@ import unicodedata
 
 from pgen.language.ir import Ranges, negated_ranges, normal_ranges
 from pgen.language.regex.characters import category
+from pgen.language.regex.properties import property_escape
 from pgen.language.regex.source import Source
 
 _SIMPLE = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
@@ -110,6 +111,8 @@ def _class_atom(source: Source, start: int, ascii_only: bool) -> int | Ranges:
     following = source.peek()
     if following and following in CLASSES:
         return category(source.take(), ascii_only=ascii_only)
+    if following in ("p", "P"):
+        return property_escape(source, here)
     if following == "b":
         source.take()
         return ord("\b")

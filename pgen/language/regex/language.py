@@ -9,6 +9,7 @@ from pgen.language import ir
 from pgen.language.base import Language
 from pgen.language.regex.compiler import compile_tree
 from pgen.language.regex.parser import parse
+from pgen.language.regex.pieces import named_pieces
 
 
 class Regex(Language):
@@ -16,9 +17,10 @@ class Regex(Language):
 
     Greedy and lazy quantifiers mean the same language; groups only group. Lookaheads
     work wherever the language stays regular by rewriting them: outside unbounded
-    repeats. Raises `InvalidLanguage` with the position where the pattern is malformed,
-    and `UnsupportedFeature` for back-references, lookbehinds, `\b`, conditionals,
-    atomic groups and possessive quantifiers.
+    repeats. `\p{...}` and `\P{...}` are Unicode properties, which `re` has not: categories
+    (`\p{L}`, `\p{Letter}`), `\p{Script=Greek}`, `\p{Alphabetic}`. Raises `InvalidLanguage`
+    with the position where the pattern is malformed, and `UnsupportedFeature` for
+    back-references, lookbehinds, `\b`, conditionals, atomic groups and possessive quantifiers.
     """
 
     __slots__ = ("pattern",)
@@ -30,6 +32,9 @@ class Regex(Language):
             )
         super().__init__(_node(pattern), description=f"Regex({pattern!r})")
         self.pattern = pattern
+
+    def _structure(self) -> ir.Node | None:
+        return named_pieces(self.pattern, self.node)
 
 
 @lru_cache(maxsize=1024)

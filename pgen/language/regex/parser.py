@@ -17,6 +17,7 @@ from pgen.language import ir
 from pgen.language.regex import escapes
 from pgen.language.regex.characters import category, ignoring_case
 from pgen.language.regex.groups import Groups, Head, combined, global_flags
+from pgen.language.regex.properties import class_text, property_escape
 from pgen.language.regex.source import Source
 from pgen.language.regex.syntax import (
     EMPTY,
@@ -177,8 +178,11 @@ class _Parser:
             case "(":
                 return _Item(self._group(flags, depth, start), "atom")
             case "[":
-                ranges = escapes.bracketed(source, start, ascii_only="a" in flags)
-                return _Item(self._cased(Charset(ranges), flags, source.pattern[start : source.at]), "atom")
+                tree = Charset(escapes.bracketed(source, start, ascii_only="a" in flags))
+                written = source.pattern[start : source.at]
+                # Python's `re`, which is asked about case, knows no properties.
+                written = f"[{class_text(tree.ranges)}]" if "\\p" in written.lower() else written
+                return _Item(self._cased(tree, flags, written), "atom")
             case ".":
                 newline = () if "s" in flags else ((0x0A, 0x0A),)
                 return _Item(Charset(ir.negated_ranges(newline)), "atom")
@@ -197,6 +201,9 @@ class _Parser:
             return _Item(_anchor(source.take(), start), "anchor")
         if following and following in escapes.CLASSES:
             tree: Charset | Text = Charset(category(source.take(), ascii_only="a" in flags))
+        elif following in ("p", "P"):
+            tree = Charset(property_escape(source, start))
+            return _Item(self._cased(tree, flags, f"[{class_text(tree.ranges)}]"), "atom")
         elif following == "0":
             tree = Text(escapes.octal(source, start, source.take()))
         elif following and following in "123456789":

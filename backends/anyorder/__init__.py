@@ -1,0 +1,1 @@
+"""Models that give the conditionals of any positions given any others."""

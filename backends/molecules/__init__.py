@@ -1,0 +1,1 @@
+"""The bundled molecule models: weights and vocabulary, trained by `pgen.backends.training`."""

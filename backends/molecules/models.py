@@ -1,0 +1,54 @@
+"""The bundled molecule models by name. `pgen.backends.training` made them; the README beside this file tells how."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pgen.backends.anyorder.model import AnyOrderDenoiser
+from pgen.backends.autoregressive.small_transformer import SmallAutoregressive
+from pgen.backends.diffusion.small_transformer import SmallDiffusion
+from pgen.backends.insertion.model import SmallInsertion
+from pgen.backends.model_files import device_named
+from pgen.backends.molecules.files import read_network
+from pgen.backends.molecules.vocabulary import vocabulary
+from pgen.backends.transformer import Transformer
+from pgen.errors import ModelError
+from pgen.tokens import Vocabulary
+
+MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | AnyOrderDenoiser
+
+SHA256: Mapping[str, str] = MappingProxyType(
+    {
+        "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
+        "diffusion": "34ea83680e0c7daf2dc50b2a9fbd693c5b6badc4955c451df8de8bfc3074c92c",
+        "insertion": "43d7c3f825eee428d4d5607d5013df419f31c77fd8b68f5d4fa524c4a8fcc16b",
+    }
+)
+"""The committed weights."""
+
+
+def _any_order(network: Transformer, vocabulary: Vocabulary, *, name: str) -> AnyOrderDenoiser:
+    return AnyOrderDenoiser(SmallDiffusion(network, vocabulary, name=name))
+
+
+KINDS: Mapping[str, tuple[str, Callable[..., MoleculeModel]]] = MappingProxyType(
+    {
+        "molecules": ("autoregressive", SmallAutoregressive),
+        "molecules-diffusion": ("diffusion", SmallDiffusion),
+        "molecules-insertion": ("insertion", SmallInsertion),
+        "molecules-anyorder": ("diffusion", _any_order),
+    }
+)
+"""Name -> its weights, and what makes a model of them."""
+
+
+def load_molecules(name: str, device: str | None = None) -> MoleculeModel:
+    """The bundled model of this name. Raises `ModelError` if its file is not the one that was bundled."""
+    weights, kind = KINDS[name]
+    path = Path(__file__).parent / f"{weights}.safetensors"
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[weights]:
+        raise ModelError(f"{path} is missing or damaged", hint="install pgen again")
+    return kind(read_network(path).to(device_named(device)), vocabulary(), name=name)

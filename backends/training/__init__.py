@@ -1,0 +1,1 @@
+"""How the bundled models were trained: data, objectives, loops and logs."""

@@ -1,0 +1,202 @@
+"""Drafts of left-to-right models: the prefix tree explored so far, then the masked model, token by token.
+
+The weight of a draft is the tree's mass where it begins times the masses allowed at
+every later step, so it is proper whatever the tree has explored. Equal prefixes in
+one call are evaluated once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pgen.errors import InvalidArgument
+from pgen.inference import critical_step, scoring
+from pgen.inference.context import Context
+from pgen.inference.critical_step import Tally
+from pgen.inference.drafts import Drafter, Drawn, Enumerated
+from pgen.inference.prefix_tree import PrefixTree, Stratum, Weighed
+from pgen.programs.process import TextProcess, TextState
+from pgen.programs.strings import Text, Tokenization
+from pgen.programs.text import TextDistribution
+from pgen.sampling.rng import Rng
+from pgen.sampling.token_step import DEAD, STOP, step
+from pgen.sampling.token_step import Drawn as Drawing
+
+
+class TokenDraft(NamedTuple):
+    """The tokens so far, in `state`; `log_weight` is what they have earned, `log_norm` the normaliser."""
+
+    process: TextProcess
+    state: TextState
+    log_weight: float
+    log_norm: float
+    log_potential: float = 0.0
+    """The part of `log_weight` that critics gave to the tokens so far, to be traded for the next."""
+
+    def reweighted(self, log_weight: float) -> TokenDraft:
+        return self._replace(log_weight=log_weight)
+
+    def judged(self, log_potential: float) -> TokenDraft:
+        """The same draft after the critics have changed their mind."""
+        earned = self.log_weight + log_potential - self.log_potential
+        return self._replace(log_weight=earned, log_potential=log_potential)
+
+    def partial_text(self) -> str:
+        data: bytes = self.process.vocabulary.decode(self.state.tokens)
+        return data.decode(errors="replace")
+
+
+class LeftToRight(Drafter[TextDistribution, TokenDraft]):
+    """Compiled processes and prefix trees of one run, and the drafts that use them."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._processes: dict[TextDistribution, TextProcess] = {}
+        self._trees: dict[TextDistribution, PrefixTree] = {}
+        self._tallies: defaultdict[TextProcess, Tally] = defaultdict(Tally)
+
+    def begin(
+        self, distributions: Sequence[TextDistribution], rngs: Sequence[Rng], lookahead: int
+    ) -> list[TokenDraft | Drawn]:
+        """Stratified starts: the drafts of one tree share its mass out in equal parts, rotated at random.
+
+        The rotation makes every draft's own law the tree's, so that weights stay proper.
+        """
+        trees = [self.tree(distribution) for distribution in distributions]
+        self._explore(trees, lookahead)
+        begun: dict[int, TokenDraft | Drawn] = {}
+        for indices in _grouped(range(len(trees)), lambda i: id(trees[i])):
+            count = len(indices)
+            uniform = rngs[indices[0]].uniform(lambda n=count: np.arange(1, n + 1) / n) if count > 1 else 0.0  # type: ignore[misc]
+            rotation = int(uniform * count)
+            for rank, i in enumerate(indices):
+                begun[i] = self._begin(distributions[i], rngs[i], Stratum((rank + rotation) % count, count))
+        return [begun[i] for i in range(len(trees))]
+
+    def step(self, drafts: Sequence[TokenDraft], rngs: Sequence[Rng]) -> list[TokenDraft | Drawn]:
+        moved: dict[int, TokenDraft | Drawn] = {}
+        for indices in _grouped(range(len(drafts)), lambda i: (id(drafts[i].process.model), *drafts[i].process.shape)):
+            chosen = [drafts[i] for i in indices]
+            weighed = self.weigh_many([(draft.process, draft.state) for draft in chosen])
+            tokens, earned = self._draw(chosen, weighed, [rngs[i] for i in indices])
+            for i, draft, token, log_weight in zip(indices, chosen, tokens, earned, strict=True):
+                moved[i] = _extended(draft.reweighted(draft.log_weight + float(log_weight)), int(token))
+        return [moved[i] for i in range(len(drafts))]
+
+    def _draw(self, drafts: Sequence[TokenDraft], weighed: Weighed, rngs: Sequence[Rng]) -> Drawing:
+        """Tokens and log weights: under predicates one draft at a time, otherwise all in one kernel call."""
+        if not any(critical_step.is_needed(draft.process) for draft in drafts):
+            choices = [draft.process.choice(draft.state) for draft in drafts]
+            return step(weighed.given, weighed.rows, choices, rngs)
+        n_sharing = Counter((draft.process, row) for draft, row in zip(drafts, weighed.rows, strict=True))
+        drawn = []
+        for draft, row, rng in zip(drafts, weighed.rows, rngs, strict=True):
+            process = draft.process
+            found = critical_step.candidates(process, draft.state, weighed.given, row)
+            shared, tally = n_sharing[process, row], self._tallies[process]
+            drawn.append(critical_step.draw(found, rng, process.distribution.proposal, tally, shared))
+        return Drawing(np.array([token for token, _ in drawn]), np.array([log_weight for _, log_weight in drawn]))
+
+    def score(self, distribution: TextDistribution, text: str, tokenization: Tokenization, tol: float) -> float:
+        process, log_norm = self.process(distribution), self.log_normalizer(distribution)
+        if tokenization == "canonical":
+            log_mass, n_evaluations = scoring.canonical_log_mass(process, text)
+            self.context.n_evaluations += n_evaluations
+            return log_mass - log_norm
+        if tokenization != "all":
+            raise InvalidArgument(f"tokenization={tokenization!r}: expected 'all' or 'canonical'")
+        return scoring.total_log_mass(process, self.weigh, text, tol) - log_norm
+
+    def enumerate(
+        self, distribution: TextDistribution, what: str, tolerance: float | None, max_evaluations: int
+    ) -> Enumerated:
+        log_norm, tree = self.log_normalizer(distribution), self.tree(distribution)
+        tree.certify(what, tolerance, tree.n_evaluations + max_evaluations)
+        return Enumerated([(leaf.text, leaf.log_mass - log_norm) for leaf in tree.leaves], tree.log_frontier - log_norm)
+
+    def process(self, distribution: TextDistribution) -> TextProcess:
+        """The compiled process of a distribution (its normaliser plays no part)."""
+        key = replace(distribution, normalizer=None)
+        if key not in self._processes:
+            self._processes[key] = TextProcess(key)
+        return self._processes[key]
+
+    def tree(self, distribution: TextDistribution) -> PrefixTree:
+        """The prefix tree of a distribution; it grows as callers expand it."""
+        key = replace(distribution, normalizer=None)
+        if key not in self._trees:
+            self._trees[key] = PrefixTree(self.process(distribution), self.weigh)
+        return self._trees[key]
+
+    def log_normalizer(self, distribution: TextDistribution) -> float:
+        """log mass of the language of `.within`, 0 without one; certified, else `LimitExceeded`."""
+        if distribution.normalizer is None:
+            return 0.0
+        counted = distribution.critics[: distribution.n_normalized]
+        tree = self.tree(replace(distribution, language=distribution.normalizer, critics=counted))
+        tree.certify(f"the mass of .within({distribution.normalizer!r})")
+        return tree.log_found
+
+    def weigh(self, process: TextProcess, states: Sequence[TextState]) -> Weighed:
+        """Probabilities after each state; all of one process shape."""
+        return self.weigh_many([(process, state) for state in states])
+
+    def weigh_many(self, requests: Sequence[tuple[TextProcess, TextState]]) -> Weighed:
+        """Like `weigh`, for processes that share model, temperature and truncation."""
+        process = requests[0][0]
+        index: dict[tuple[int, ...], int] = {}
+        rows = [index.setdefault(owner.prefix(state), len(index)) for owner, state in requests]
+        blocks = [process.model.next_logits(block) for block in _blocks(index, self.context.batch_size)]
+        self.context.n_evaluations += len(index)
+        return Weighed(process.weigh(np.concatenate(blocks) if len(blocks) > 1 else blocks[0]), rows)
+
+    def _explore(self, trees: Sequence[PrefixTree], lookahead: int) -> None:
+        """Spend the look-ahead on the trees, shared evenly."""
+        different = {id(tree): tree for tree in trees}
+        for tree in different.values():
+            tree.expand(max(0, lookahead // len(different) - tree.n_evaluations))
+
+    def _begin(self, distribution: TextDistribution, rng: Rng, stratum: Stratum) -> TokenDraft | Drawn:
+        log_norm = self.log_normalizer(distribution)
+        start = self.tree(distribution).draw(rng, stratum)
+        draft = TokenDraft(self.process(distribution), start.state, start.log_weight, log_norm)
+        if start.text is not None:
+            return _finished(draft, start.text)
+        return draft.judged(draft.process.log_potential(draft.state))
+
+
+def _extended(draft: TokenDraft, token: int) -> TokenDraft | Drawn:
+    if token == DEAD:
+        return draft.reweighted(-math.inf)
+    if token == STOP or draft.process.ends(token):
+        return _finished(draft, draft.process.text(draft.state))
+    draft = draft._replace(state=draft.process.advance(draft.state, token))
+    text = draft.process.finished(draft.state)
+    if text is not None:
+        return _finished(draft, text)
+    return draft.judged(draft.process.log_potential(draft.state)) if draft.process.has_potential else draft
+
+
+def _finished(draft: TokenDraft, text: Text) -> TokenDraft | Drawn:
+    judged = draft.judged(draft.process.log_final(text))
+    if judged.log_weight == -math.inf:
+        return judged
+    return Drawn(text, judged.log_weight - judged.log_norm)
+
+
+def _blocks(prefixes: Iterable[tuple[int, ...]], size: int) -> list[list[tuple[int, ...]]]:
+    ordered = list(prefixes)
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def _grouped(indices: Iterable[int], key: Callable[[int], object]) -> list[list[int]]:
+    groups: defaultdict[object, list[int]] = defaultdict(list)
+    for index in indices:
+        groups[key(index)].append(index)
+    return list(groups.values())

@@ -1,0 +1,145 @@
+"""Masks and stop rule of insertion against searches over all completions."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from gap_oracles import (
+    fewest_by_enumeration,
+    fewest_insertions,
+    is_subsequence,
+    random_automaton,
+    random_tokens,
+    token_table,
+)
+
+import pgen
+from pgen.gaps.automaton import FAR, GapAutomaton
+from pgen.gaps.bounded import bounded_table
+
+N_SETTINGS = 420
+
+
+def setting(seed, acyclic=False):
+    choose = random.Random(seed)
+    automaton, tokens = random_automaton(choose, acyclic), random_tokens(choose)
+    sequences = [tuple(choose.randrange(len(tokens)) for _ in range(choose.randint(0, 4))) for _ in range(5)]
+    return automaton, tokens, sequences
+
+
+def inserted(sequence, gap, token):
+    return (*sequence[:gap], token, *sequence[gap:])
+
+
+def expected_rows(sequence, n_tokens, fewest):
+    rows = [[fewest(inserted(sequence, gap, t)) for t in range(n_tokens)] for gap in range(len(sequence) + 1)]
+    return np.array([[FAR if count is None else count for count in row] for row in rows])
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_masks_stop_and_budgets_equal_a_search_over_all_insertions(block):
+    """6 x 70 random automata with 5 sequences each, every budget: 2,100 sequences."""
+    for seed in range(block * N_SETTINGS // 6, (block + 1) * N_SETTINGS // 6):
+        automaton, tokens, sequences = setting(seed)
+        table = token_table(automaton, tokens)
+        counted, free = GapAutomaton(table, budgeted=True), GapAutomaton(table, budgeted=False)
+        for sequence in sequences:
+            rows = expected_rows(sequence, len(tokens), lambda s, a=automaton, t=tokens: fewest_insertions(a, t, s))
+            state, plain = counted.start(sequence), free.start(sequence)
+            assert np.array_equal(np.minimum(counted.rows(state)[:, table.class_of], FAR), rows)
+            assert np.array_equal(free.allowed(plain), rows < FAR)
+            for left in range(4):
+                assert np.array_equal(counted.allowed(state, left), rows <= left - 1)
+            member = automaton.accepts(b"".join(tokens[t] for t in sequence))
+            assert counted.is_member(state) == free.is_member(plain) == member
+            fewest = fewest_insertions(automaton, tokens, sequence)
+            assert min(counted.fewest(state), FAR) == (FAR if fewest is None else fewest)
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_masks_equal_the_enumeration_of_all_members(block):
+    """On acyclic automata every member is short: 3 x 40 automata, nothing but products and subsequences."""
+    for seed in range(1000 + 40 * block, 1040 + 40 * block):
+        automaton, tokens, sequences = setting(seed, acyclic=True)
+        gaps = GapAutomaton(token_table(automaton, tokens), budgeted=False)
+        for sequence in {s[:2] for s in sequences}:
+            rows = expected_rows(
+                sequence, len(tokens), lambda s, a=automaton, t=tokens: fewest_by_enumeration(a, t, s, a.n_states - 1)
+            )
+            assert np.array_equal(gaps.allowed(gaps.start(sequence)), rows < FAR)
+
+
+@pytest.mark.parametrize("budgeted", [False, True])
+def test_insertions_one_by_one_lead_to_the_state_of_the_whole_sequence(budgeted):
+    compared = 0
+    for seed in range(300):
+        automaton, tokens, _ = setting(seed)
+        gaps, choose = GapAutomaton(token_table(automaton, tokens), budgeted), random.Random(seed)
+        state = gaps.start()
+        for _ in range(6):
+            allowed = np.argwhere(gaps.allowed(state))
+            if not len(allowed):
+                break
+            gap, token = (int(i) for i in choose.choice(allowed.tolist()))
+            state = gaps.insert(state, gap, token)
+            assert state == gaps.start(state.tokens)
+            compared += 1
+    assert compared > 500
+
+
+def test_an_allowed_insertion_never_leads_into_a_dead_end():
+    for seed in range(200):
+        automaton, tokens, sequences = setting(seed)
+        gaps = GapAutomaton(token_table(automaton, tokens), budgeted=True)
+        for sequence in sequences:
+            state = gaps.start(sequence)
+            rows = gaps.rows(state)[:, gaps.table.class_of]
+            for gap, token in np.argwhere(rows < FAR):
+                assert gaps.fewest(gaps.insert(state, int(gap), int(token))) == rows[gap, token]
+
+
+GRAMMARS = {
+    "brackets": 'start: "(" start* ")"',
+    "as many": 'start: "a" start "b" |',
+    "mirrored": 'start: "a" start "a" | "b" start "b" | "ab"',
+    "sums": 'start: "a" | start "+" start | "(" start ")"',
+}
+PIECES = [b"(", b")", b"()", b"a", b"b", b"ab", b"aa", b"+", b"+a", b")("]
+
+
+@pytest.mark.parametrize("name", sorted(GRAMMARS))
+def test_context_free_masks_with_budgets_equal_the_enumeration_of_all_members(name):
+    """Members of at most 6 tokens, which unbounded nesting gives more and more states."""
+    grammar, choose, longest, checked = pgen.Grammar(GRAMMARS[name]), random.Random(name), 6, 0
+    while checked < 24:
+        tokens = sorted(choose.sample(PIECES, 4))
+        try:
+            automaton = grammar.compile(pgen.Vocabulary([*tokens, b""], eos=len(tokens)))
+        except pgen.InvalidLanguage:
+            continue
+        gaps = GapAutomaton(bounded_table(automaton, longest), budgeted=True)
+        members = [
+            member
+            for size in range(longest + 1)
+            for member in itertools.product(range(len(tokens)), repeat=size)
+            if grammar.matches(b"".join(tokens[t] for t in member))
+        ]
+        for sequence in {tuple(choose.randrange(len(tokens)) for _ in range(choose.randint(0, 3))) for _ in range(4)}:
+            rows = expected_rows(sequence, len(tokens), lambda s, m=members: fewest_among(s, m))
+            state, left = gaps.start(sequence), longest - len(sequence)
+            for budget in range(1, left + 1):
+                assert np.array_equal(gaps.allowed(state, budget)[:, :-1], rows <= budget - 1)
+            assert gaps.is_member(state) == grammar.matches(b"".join(tokens[t] for t in sequence))
+            checked += 1
+
+
+def fewest_among(sequence, members):
+    return min((len(m) - len(sequence) for m in members if is_subsequence(sequence, m)), default=None)
+
+
+def test_a_table_with_too_many_states_is_refused():
+    automaton = pgen.Grammar(GRAMMARS["brackets"]).compile(pgen.Vocabulary([b"(", b")", b""], eos=2))
+    assert len(bounded_table(automaton, 12).delta) == 8
+    with pytest.raises(pgen.LimitExceeded, match="at most 12 tokens visit more than 4 states"):
+        bounded_table(automaton, 12, max_states=4)
