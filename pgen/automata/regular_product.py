@@ -40,7 +40,7 @@ def product(rules: Fragment, table: Ints, accepting: Flags, start: int) -> Fragm
 
 
 def _by_source(rules: Fragment) -> tuple[Ints, Ints]:
-    """`(n + 1,)` where each state's steps begin; steps `(K, 4)`: source, first byte, last, target; bytes of jumps: -1."""
+    """`(n + 1,)` where each state's steps begin; steps `(K, 4)`: source, first byte, last, target (jumps: -1)."""
     jumps = np.full((len(rules.jumps), 4), -1, np.int32)
     jumps[:, 0], jumps[:, 3] = rules.jumps[:, 0], rules.jumps[:, 1]
     steps = np.concatenate([rules.edges, jumps]).astype(np.int32)

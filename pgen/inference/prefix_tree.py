@@ -31,6 +31,7 @@ from pgen.programs.text import Text
 from pgen.sampling.logspace import log_or_ninf, log_sum_exp
 from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import Choice, Distribution, outcome_masses
+from pgen.sampling.weighted import invert
 from pgen.tokens import TokenAutomaton
 
 EVALUATIONS_AT_ONCE = 8
@@ -70,9 +71,6 @@ class Stratum(NamedTuple):
 
     part: int
     n_parts: int
-
-
-WHOLE = Stratum(0, 1)
 
 
 class NotCertified(LimitExceeded):
@@ -212,12 +210,12 @@ class PrefixTree:
         total = log_sum_exp(log_masses)
         if total == -math.inf:
             return Start(None, self.process.start, -math.inf)
-        chosen = _draw(rng, np.exp(log_masses - total), stratum)
+        chosen = invert(np.exp(log_masses - total), rng, *stratum)
         if chosen < len(leaves):
             return Start(leaves[chosen].text, self.process.start, total - self._finals[leaves[chosen].text])
         node = self._nodes[chosen - len(leaves)]
         masses = np.exp(node.log_masses[node.following :] - node.log_remaining)
-        token = int(node.children[node.following + _draw(rng, masses)])
+        token = int(node.children[node.following + invert(masses, rng)])
         state = self.process.advance(node.state, token)
         return Start(self.process.finished(state), state, total - node.log_potential)
 
@@ -284,10 +282,3 @@ class PrefixTree:
             self._leaves[text] = Leaf(known.text, float(np.logaddexp(known.log_mass, log_paid)))
         elif log_paid > -math.inf:
             self._leaves[text] = Leaf(text, log_paid)
-
-
-def _draw(rng: Rng, masses: NDArray[np.float64], stratum: Stratum = WHOLE) -> int:
-    running = np.cumsum(masses)
-    running /= running[-1]
-    within = np.clip(running * stratum.n_parts - stratum.part, 0.0, 1.0)
-    return int(np.searchsorted(within, rng.uniform(lambda: within), side="right"))
