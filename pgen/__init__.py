@@ -80,6 +80,8 @@ if TYPE_CHECKING:
     from pgen.programs.effects import plate as plate
     from pgen.programs.effects import sample as sample
     from pgen.programs.machine import program as program
+    from pgen.programs.orders import PositionWeighted as PositionWeighted
+    from pgen.programs.orders import Threshold as Threshold
     from pgen.programs.text import Text as Text
     from pgen.sampling.truncation import MinP as MinP
     from pgen.sampling.truncation import TopK as TopK
@@ -141,6 +143,7 @@ _HOMES = {
     "pgen.programs.distributions": ("bernoulli", "categorical", "normal", "poisson", "uniform"),
     "pgen.programs.effects": ("condition", "deterministic", "factor", "map", "observe", "plate", "sample"),
     "pgen.programs.machine": ("program",),
+    "pgen.programs.orders": ("PositionWeighted", "Threshold"),
     "pgen.programs.text": ("Text",),
     "pgen.sampling.truncation": ("MinP", "TopK", "TopP"),
     "pgen.tokens": ("TokenAutomaton", "Vocabulary"),

@@ -23,7 +23,7 @@ MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | AnyOrder
 SHA256: Mapping[str, str] = MappingProxyType(
     {
         "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
-        "diffusion": "34ea83680e0c7daf2dc50b2a9fbd693c5b6badc4955c451df8de8bfc3074c92c",
+        "diffusion": "9ff4070f0536d4148e0e25410567031e45beb82c26e98792bcb3aaca5294ddb0",
         "insertion": "43d7c3f825eee428d4d5607d5013df419f31c77fd8b68f5d4fa524c4a8fcc16b",
     }
 )

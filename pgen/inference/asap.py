@@ -134,8 +134,7 @@ class ASAp:
         notes: tuple[str, ...] = ()
         try:
             trie = Trie(Places(machine, context))
-            for number in range(self.runs):
-                particles.append(trie.run(rng.at(number)))
+            particles.extend(trie.run(rng.at(number)) for number in range(self.runs))
         except STOPPED as stop:
             if not any(particle.log_weight > -math.inf for particle in particles):
                 raise give_up(stop) from None

@@ -75,7 +75,7 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 @pytest.mark.parametrize("name", sorted(REACTIONS))
-def test_a_package_that_is_not_installed(name, monkeypatch):
+def test_a_package_of_reactions_that_is_not_installed(name, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(pgen.ModelNotFound, match=f"the package '{name}' is not installed") as caught:
         pgen.load(name)

@@ -5,13 +5,15 @@ import math
 
 import numpy as np
 import pytest
-from cases import generated
+from cases import VOCABULARIES, generated
 
 import pgen
 from pgen.testing.laws import check_batch_independence, check_proper_weights
+from pgen.testing.oracles import random_model
 
-CASES = generated(70, seed=21, max_tokens=3)
-MAX_PATHS = 3_000
+CASES = generated(24, seed=21, max_tokens=3)
+SMALL = generated(14, seed=22, max_tokens=2)
+MAX_PATHS = 60
 
 
 def named(cases):
@@ -69,13 +71,13 @@ def test_some_narrow_beam_misses_the_mode_and_says_that_it_may():
 
 
 def test_found_spellings_alone_weigh_less():
-    case = next(c for c in CASES if c.name.startswith("one_text-pieces"))
-    whole, part = (pgen.infer(case.program, method=pgen.Beam(1, spellings=s)) for s in ("all", "found"))
-    assert whole.values == part.values
-    assert part.log_evidence <= whole.log_evidence
+    text = random_model(VOCABULARIES["pieces"], 3).text("", max_tokens=3).given(pgen.choice("ab"))
+    whole, part = (pgen.infer(text, method=pgen.Beam(1, spellings=which)) for which in ("all", "found"))
+    assert whole.values == part.values == ("ab",)
+    assert part.log_evidence < whole.log_evidence - 0.01
 
 
-@pytest.mark.parametrize("case", **named(CASES[:45]))
+@pytest.mark.parametrize("case", **named(SMALL))
 @pytest.mark.parametrize("width", [1, 2])
 def test_the_stochastic_beam_is_properly_weighted(case, width):
     try:
@@ -154,8 +156,8 @@ def test_results_do_not_depend_on_the_batch_size(method):
 def test_infinite_choices_and_early_ends(method):
     with pytest.raises(pgen.InvalidArgument, match="infinitely many"):
         pgen.infer(lambda: pgen.sample("x", pgen.normal(0.0, 1.0)), method=method)
+    case = max(CASES, key=lambda c: len(c.target))
     with pytest.raises(pgen.LimitExceeded, match="budget"):
-        case = max(CASES, key=lambda c: len(c.target))
         pgen.infer(case.program, method=method, budget=1)
 
 

@@ -99,3 +99,20 @@ def test_automatic_says_which_method_and_why():
     sampled = pgen.infer(byte_model().text("x", max_tokens=30).given(pgen.Regex("[a-z]{20}")))
     assert sampled.label == "consistent"
     assert "chosen automatically" in sampled.notes[-1]
+
+
+def test_free_texts_are_drawn_one_by_one_and_not_from_each_other():
+    letters = [bytes([i]) for i in range(65, 91)]
+    vocabulary = pgen.Vocabulary([*letters, b""], eos=26)
+    lm = pgen.backends.tabular.TabularAR(vocabulary, lambda tokens: np.log([*[0.9 / 26] * 26, 0.1]))
+    drawn = lm.text("", max_tokens=40).sample(seed=0, n=64)
+    longer = [text for text in drawn if len(text) > 4]
+    assert len(longer) > 20
+    assert len(set(longer)) == len(longer)
+
+
+def test_one_text_that_a_critic_judges_is_drawn_from_the_posterior():
+    vocabulary = pgen.Vocabulary([b"a", b"b", b""], eos=2)
+    lm = pgen.backends.tabular.TabularAR(vocabulary, lambda tokens: np.log([0.05, 0.75, 0.2]))
+    judged = lm.text("", max_tokens=3).where(lambda text: "b" not in text)
+    assert {judged.sample(seed=seed) for seed in range(30)} <= {"", "a", "aa", "aaa"}
