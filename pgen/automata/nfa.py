@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, network, substrings, word_trie
 from pgen.automata.rules import normal_form
-from pgen.automata.sharing import is_atom, shared_parts
+from pgen.automata.sharing import Sharing, is_atom, shared_parts
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
@@ -39,7 +39,7 @@ def fragment(node: ir.Node, share: bool = True) -> Fragment:
             return joint
     rules = normal_form(node)
     bodies = [rules.start, *(rules.bodies[name] for name in rules.order)]
-    parts, tails = shared_parts(bodies) if share else ([], {})
+    parts, tails = shared_parts(bodies) if share else Sharing([], {})
     shared = [part for part in parts if part not in bodies]
     builder = Builder()
     builder.numbers = {name: i for i, name in enumerate(rules.order)}
@@ -66,7 +66,7 @@ class Builder:
         self._whole = whole
         self.numbers: dict[str, int] = {}
         self.shared: dict[ir.Node, int] = {}
-        self.tails: dict[ir.Node, int] = {}
+        self.tails: dict[ir.Concat, int] = {}
         self._rows: list[tuple[int, int, int, int]] = []
         self._jumps: list[tuple[int, int]] = []
         self._blocks: list[Edges] = []
@@ -97,11 +97,11 @@ class Builder:
         return range(self.n_states - count, self.n_states)
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
-        length = self.tails.get(node, 0) if isinstance(node, ir.Concat) else 0
-        if length:
+        if isinstance(node, ir.Concat) and node in self.tails:
             (middle,) = self._new(1)
-            head, tail = node.parts[:-length], ir.Concat(node.parts[-length:])
-            self._waiting += [(ir.concat(*head), start, middle), (tail, middle, end)]
+            cut = len(node.parts) - self.tails[node]
+            head, tail = ir.concat(*node.parts[:cut]), ir.Concat(node.parts[cut:])
+            self._waiting += [(head, start, middle), (tail, middle, end)]
             return
         if is_atom(node) and not self._whole:
             self._place(atom(node), start, end)

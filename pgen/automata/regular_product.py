@@ -79,10 +79,10 @@ def _triples(by_source: Ints, steps: Ints, begins: Ints, ends: Ints, home: Ints,
                         todo.append((target, entry, np.int32(after)))
                 continue
             for byte in range(max(low, 0), max(steps[k, 2], 0) + 1):
-                after = now if low < 0 else table[now, byte]
-                if after != DEAD and not met[target, entry, after]:
-                    met[target, entry, after] = True
-                    todo.append((target, entry, after))
+                reached = now if low < 0 else table[now, byte]
+                if reached != DEAD and not met[target, entry, reached]:
+                    met[target, entry, reached] = True
+                    todo.append((target, entry, reached))
     return met
 
 
@@ -114,7 +114,7 @@ def _written(rules: Fragment, home: Ints, met: Flags, table: Ints, accepting: Fl
         edges.append(bytes_)
         jumps.append(skips)
         if rule < 0:
-            final = [name[1, e] for e in np.flatnonzero(live[1] & accepting)]
+            final = [name[1, e] for e in np.flatnonzero(np.logical_and(live[1], accepting))]
             jumps.append(np.array([(0, name[0, start]), *((state, 1) for state in final)], np.int32))
         for (i, d, e), number in numbers.items():
             if (i, e) == (rule, exit_):

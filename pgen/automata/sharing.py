@@ -35,7 +35,7 @@ class Sharing(NamedTuple):
     """`parts` become rules, each before its own parts; `tails`: how many last parts of a sequence are one of them."""
 
     parts: list[ir.Node]
-    tails: dict[ir.Node, int]
+    tails: dict[ir.Concat, int]
 
 
 def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
@@ -51,8 +51,8 @@ def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
                 waiting.append(part)
     shared = [part for part in met if uses[part] > 1 and ir.size(part) >= MIN_SIZE and not isinstance(part, ir.Ref)]
     tails = _tails([node for node in met if isinstance(node, ir.Concat)])
-    ends = dict.fromkeys(ir.Concat(node.parts[-length:]) for node, length in tails.items())
-    return Sharing(sorted({**dict.fromkeys(shared), **ends}, key=ir.size, reverse=True), dict(tails))
+    shared += [ir.Concat(node.parts[-length:]) for node, length in tails.items()]
+    return Sharing(sorted(dict.fromkeys(shared), key=ir.size, reverse=True), tails)
 
 
 def _tails(sequences: list[ir.Concat]) -> dict[ir.Concat, int]:

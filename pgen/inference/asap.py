@@ -34,6 +34,7 @@ from pgen.inference.particles import Particle
 from pgen.inference.places import Outcomes, Place, Places, effect_of
 from pgen.inference.posterior import Posterior, posterior_of
 from pgen.programs.machine import Machine
+from pgen.programs.strings import StringDistribution
 from pgen.sampling.logspace import log_sum_exp, normalized
 from pgen.sampling.rng import Rng
 from pgen.sampling.weighted import invert
@@ -61,7 +62,7 @@ class Taken(NamedTuple):
     """An outcome on a run's way, and what statements after it earned, in nats."""
 
     branch: Branch
-    index: int
+    outcome: int
     log_gained: float
 
 
@@ -78,8 +79,7 @@ class Trie:
         place, parent, path, n_steps = self._start, None, list[Taken](), 0
         while place.waits:
             if not self._places.is_finite(place):
-                value = effect_of(place).distribution.sample(rng.at(n_steps))  # type: ignore[union-attr]
-                place, parent, path = self._places.follow(place, value, 0.0), None, []
+                place, parent, path = self._from_prior(place, rng.at(n_steps)), None, []
                 n_steps += 1
                 continue
             branch = self._branch(place, parent, n_steps)
@@ -90,15 +90,20 @@ class Trie:
             path.append(taken)
         return self._learned(path, 0.0 if place.suspension.finished else -math.inf, place)
 
+    def _from_prior(self, place: Place, rng: Rng) -> Place:
+        distribution = effect_of(place).distribution
+        assert not isinstance(distribution, StringDistribution)
+        return self._places.follow(place, distribution.sample(rng), 0.0)
+
     def _branch(self, place: Place, parent: Taken | None, n_steps: int) -> Branch:
         """The branch at a place: known, or opened by one evaluation."""
-        known = parent.branch.following.get(parent.index) if parent else self._root if n_steps == 0 else None
+        known = parent.branch.following.get(parent.outcome) if parent else self._root if n_steps == 0 else None
         if known is not None:
             return known
         (outcomes,) = self._places.outcomes([place])
         opened = Branch(outcomes, np.full(len(outcomes.log_masses), place.log_potential))
         if parent is not None:
-            parent.branch.following[parent.index] = opened
+            parent.branch.following[parent.outcome] = opened
         elif n_steps == 0:
             self._root = opened
         return opened
@@ -112,8 +117,8 @@ class Trie:
 
     def _learned(self, path: list[Taken], log_value: float, place: Place) -> Particle:
         """Back up the estimates along the way."""
-        for branch, index, log_gained in reversed(path):
-            branch.log_values[index] = log_gained + log_value
+        for branch, outcome, log_gained in reversed(path):
+            branch.log_values[outcome] = log_gained + log_value
             log_value = branch.log_value
         return place.particle
 

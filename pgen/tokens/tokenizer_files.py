@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import os
@@ -96,7 +95,7 @@ def _decode_ranks(entries: Iterable[tuple[bytes, int]], path: FilePath) -> dict[
     seen: set[int] = set()
     for encoded, rank in entries:
         try:
-            token = base64.b64decode(encoded, validate=True)
+            token = binascii.a2b_base64(encoded, strict_mode=True)
         except binascii.Error as error:
             raise InvalidVocabulary(f"{path}: the token of rank {rank} is not base64: {error}") from None
         if token in ranks or rank in seen:

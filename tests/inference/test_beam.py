@@ -11,7 +11,7 @@ import pgen
 from pgen.testing.laws import check_batch_independence, check_proper_weights
 from pgen.testing.oracles import random_model
 
-CASES = generated(24, seed=21, max_tokens=3)
+CASES = generated(18, seed=21, max_tokens=3)
 SMALL = generated(14, seed=22, max_tokens=2)
 MAX_PATHS = 60
 
