@@ -5,6 +5,7 @@ side by side; only reachable combinations are built, and only those from which
 acceptance can be reached are kept. Complement is relative to valid UTF-8, so a
 product without a positive part of valid texts gets the UTF-8 automaton as one. Worst case the
 product of the parts' sizes; past `MAX_STATES` combinations it raises `LimitExceeded`.
+One part may be context-free (`pgen.automata.regular_product`).
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ def _triples(by_source: Ints, steps: Ints, begins: Ints, ends: Ints, home: Ints,
 
 def _written(rules: Fragment, home: Ints, met: Flags, table: Ints, accepting: Flags, start: int) -> Fragment:
     """The product: states 0 and 1, then copies of the whole and of each rule, in the order of the rules."""
-    n_rules, live = len(rules.begins), met.any(axis=1)  # (n, m)
+    n_rules = len(rules.begins)
+    live: Flags = np.asarray(met.any(axis=1), np.bool_)  # (n, m)
     triples = [(i, d, e) for i in range(n_rules) for d, e in np.argwhere(met[rules.ends[i]]).tolist()]
     numbers = {triple: number for number, triple in enumerate(sorted(triples, key=lambda t: (t[0], t[2], t[1])))}
     copies = [(-1, 0), *dict.fromkeys((i, exit_) for i, _, exit_ in numbers)]
@@ -114,7 +115,7 @@ def _written(rules: Fragment, home: Ints, met: Flags, table: Ints, accepting: Fl
         edges.append(bytes_)
         jumps.append(skips)
         if rule < 0:
-            final = [name[1, e] for e in np.flatnonzero(np.logical_and(live[1], accepting))]
+            final = [name[1, e] for e in np.flatnonzero(live[1] & accepting)]
             jumps.append(np.array([(0, name[0, start]), *((state, 1) for state in final)], np.int32))
         for (i, d, e), number in numbers.items():
             if (i, e) == (rule, exit_):
