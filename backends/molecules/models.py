@@ -23,7 +23,7 @@ MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | AnyOrder
 SHA256: Mapping[str, str] = MappingProxyType(
     {
         "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
-        "diffusion": "9ff4070f0536d4148e0e25410567031e45beb82c26e98792bcb3aaca5294ddb0",
+        "diffusion": "65ddd28f9897c9a7b2a8b12208985d2674eea95bb493690a300e15f08b848c6c",
         "insertion": "43d7c3f825eee428d4d5607d5013df419f31c77fd8b68f5d4fa524c4a8fcc16b",
     }
 )
