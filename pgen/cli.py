@@ -161,7 +161,7 @@ def warmup(
     from pgen.backends.tabular import TabularAR
 
     with _user_errors():
-        _messages.print("Compiling kernels (once; about half a minute) ...")
+        _messages.print("Compiling kernels (once; about a minute) ...")
         vocabulary = pgen.Vocabulary([*(bytes([b]) for b in range(256)), b"", b"12"], eos=256)
         lm = TabularAR(vocabulary, lambda tokens: [-math.log(258)] * 258)
         language = pgen.Regex("[0-9]{1,3}") & ~pgen.choice("7", "12")
