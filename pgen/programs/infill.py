@@ -113,6 +113,11 @@ class InsertionInfill(InsertionDistribution):
     def wanted(self) -> str:
         return f"filling {self.template!r}"
 
+    @property
+    def is_free(self) -> bool:
+        """Never: fixed parts and holes weigh the draws."""
+        return False
+
     def given(self, language: Language | str) -> NoReturn:
         """Not for whole texts: raises `UnsupportedFeature`."""
         raise UnsupportedFeature(

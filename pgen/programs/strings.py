@@ -49,6 +49,11 @@ class StringDistribution:
     language: Language | None = None
     normalizer: Language | None = None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the model's own draws are draws from this measure, so that they carry no weight."""
+        return self.language is None
+
     def given(self, language: Language | str) -> Self:
         """The unnormalised measure p(x) 1[x in L]: the constraint is evidence."""
         return replace(self, language=self._and(language))

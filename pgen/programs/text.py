@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from pgen.backends.base import TokenMeasure
 from pgen.errors import InvalidArgument, UnsupportedFeature
 from pgen.language.base import Language, late
 from pgen.programs.critics import Boundary, Critic, Proposal
@@ -102,6 +103,12 @@ class TextDistribution(StringDistribution):
 
     def within(self, language: Language | str) -> Self:
         return replace(super().within(language), n_normalized=len(self.critics))
+
+    @property
+    def is_free(self) -> bool:
+        """Not where critics, a guide or a product of models weigh the draws."""
+        weighed = self.critics or self.guide is not None or isinstance(self.model, TokenMeasure)
+        return super().is_free and not weighed
 
     def given(self, language: Language | str) -> Self:
         """The unnormalised measure p(x) 1[x in L]: the constraint is evidence."""

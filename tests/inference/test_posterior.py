@@ -111,8 +111,15 @@ def test_free_texts_are_drawn_one_by_one_and_not_from_each_other():
     assert len(set(longer)) == len(longer)
 
 
-def test_one_text_that_a_critic_judges_is_drawn_from_the_posterior():
+def test_one_text_that_is_weighed_is_drawn_from_the_posterior():
     vocabulary = pgen.Vocabulary([b"a", b"b", b""], eos=2)
     lm = pgen.backends.tabular.TabularAR(vocabulary, lambda tokens: np.log([0.05, 0.75, 0.2]))
-    judged = lm.text("", max_tokens=3).where(lambda text: "b" not in text)
-    assert {judged.sample(seed=seed) for seed in range(30)} <= {"", "a", "aa", "aaa"}
+    text = lm.text("", max_tokens=1, end="eos")
+    # The model says "b" three times in four; as weighed, once in a thousand.
+    weighed = text.weighted(lambda text: -8.0 if "b" in text else 0.0)
+    assert [weighed.sample(seed=seed) for seed in range(40)].count("b") <= 2
+    assert not weighed.is_free
+    assert text.is_free
+    assert not text.where(lambda text: True).is_free
+    assert not (text * text).is_free
+    assert not text.given("a").is_free
