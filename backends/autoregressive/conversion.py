@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -20,16 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from pgen.errors import ModelError
+from pgen.tokens.disk import cache_folder
 
 MANIFEST = "pgen-manifest.json"
 _SMALL = 16 * 2**20
-
-
-def cache_folder() -> Path:
-    """`$PGEN_CACHE`, or `pgen` in the user's cache directory."""
-    if own := os.environ.get("PGEN_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pgen"
 
 
 def converted(parts: Sequence[Path], name: str, sha256: str | None = None) -> Path:

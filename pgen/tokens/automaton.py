@@ -58,6 +58,9 @@ class TokenAutomaton:
         self._facts: dict[int, tuple[bool, int]] = {}
         self._distances = TokenDistances(self._dfa, self._lexicon)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return compile_language, (self.language, self.vocabulary)
+
     def _trimmed(self, single: NDArray[np.bool_]) -> tuple[Trimmed, NDArray[np.int32]]:
         """The trimmed automaton, and the distances to its end by single-byte tokens."""
         pruned = trim(fragment(self.language.node))

@@ -1,19 +1,32 @@
-"""What every mask over a vocabulary needs, made once: its trie, its slices, and both as kernels take them."""
+"""What every mask over a vocabulary needs, made once: its trie, its slices, and both as kernels take them.
+
+Lexicons of large vocabularies are kept on disk, since reading one is ten times faster than making it.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.automata import pieces
 from pgen.automata.memory import Memory, memory_of
+from pgen.tokens import slices as slices_module
+from pgen.tokens import trie as trie_module
+from pgen.tokens.disk import Arrays, kept
 from pgen.tokens.slices import Slices, slices_of
 from pgen.tokens.trie import Trie, build
 
 if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
+
+
+MIN_KEPT = 8192
+"""Tokens of the smallest vocabulary whose lexicon is kept on disk: below, making it takes no tenth of a second."""
 
 
 class Lexicon(NamedTuple):
@@ -35,6 +48,14 @@ class Lexicon(NamedTuple):
 @lru_cache(maxsize=16)
 def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
     """The lexicon of a vocabulary; cached, since every language needs it."""
+    if len(vocabulary) < MIN_KEPT:
+        return _lexicon(_arrays(vocabulary))
+    code = sys.modules[__name__], trie_module, slices_module, pieces
+    return _lexicon(kept("lexicons", vocabulary.digest, code, lambda: _arrays(vocabulary)))
+
+
+def _arrays(vocabulary: Vocabulary) -> Arrays:
+    """All that a lexicon is made of, by name."""
     trie, slices = build(vocabulary, vocabulary.text_ids.tolist()), slices_of(vocabulary)
     eos = np.zeros(-(-len(vocabulary) // 32), np.uint32)
     for token in vocabulary.eos:
@@ -42,6 +63,21 @@ def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
     is_text = np.zeros(len(vocabulary), np.bool_)
     is_text[vocabulary.text_ids] = True
     data = [token if text else b"" for token, text in zip(vocabulary.tokens, is_text, strict=True)]
-    token_start = np.cumsum([0, *map(len, data)])
-    parts = trie, slices, token_start, np.frombuffer(b"".join(data) + b"\0", np.uint8)
-    return Lexicon(*parts, memory_of(parts), eos)
+    return {
+        **{f"trie.{name}": array for name, array in trie._asdict().items()},
+        **{f"slices.tries.{name}": array for name, array in slices.tries._asdict().items()},
+        **{f"slices.{name}": array for name, array in slices._asdict().items() if name != "tries"},
+        "token_start": np.cumsum([0, *map(len, data)]),
+        "token_bytes": np.frombuffer(b"".join(data) + b"\0", np.uint8),
+        "eos": eos,
+    }
+
+
+def _lexicon(arrays: Arrays) -> Lexicon:
+    def below(prefix: str, names: Iterable[str]) -> dict[str, Any]:
+        return {name: arrays[f"{prefix}.{name}"] for name in names}
+
+    trie = Trie(**below("trie", Trie._fields))
+    slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
+    parts: tuple[Any, ...] = trie, slices, arrays["token_start"], arrays["token_bytes"]
+    return Lexicon(*parts, memory_of(parts), arrays["eos"])  # type: ignore[arg-type]  # arrays have no types on disk

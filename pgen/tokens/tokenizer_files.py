@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pgen.errors import InvalidVocabulary
 from pgen.tokens.byte_pair import BytePairSpeller
+from pgen.tokens.disk import Arrays, kept
 
 FilePath = str | os.PathLike[str]
 
 # The names that tekken files without a list of special tokens have by convention.
 _TEKKEN_NAMES = ("<unk>", "<s>", "</s>")
+
+
+MIN_KEPT = 2**16
+"""Bytes of the smallest tekken file whose content is kept on disk."""
 
 
 class TokenTable(NamedTuple):
@@ -28,15 +37,37 @@ class TokenTable(NamedTuple):
 
 
 def read_tekken(path: FilePath) -> TokenTable:
-    """A `tekken.json`: special tokens take the first ids, ranks follow, cut at the size the file states."""
+    """A `tekken.json`: special tokens take the first ids, ranks follow, cut at the size the file states.
+
+    What a large file says is kept on disk under a hash of its content, since parsing it takes half a second.
+    """
+    data = _read(path)
+    if len(data) < MIN_KEPT:
+        return _table(_tekken(data, path))
+    content = hashlib.blake2b(data, digest_size=16).hexdigest()
+    return _table(kept("tekken", content, (sys.modules[__name__],), lambda: _tekken(data, path)))
+
+
+def _table(said: Arrays) -> TokenTable:
+    text = said["text"].tobytes()
+    ends = np.cumsum(said["lengths"]).tolist()
+    tokens = [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    n_special = int(said["n_special"])
+    ranks = dict(zip(tokens[n_special:], range(len(tokens)), strict=False))
+    spell = BytePairSpeller(ranks, said["pattern"].tobytes().decode(), first_id=n_special)
+    return TokenTable(tokens, frozenset(said["eos"].tolist()), frozenset(range(n_special)), spell)
+
+
+def _tekken(data: bytes, path: FilePath) -> Arrays:
+    """The tokens of a file by id, as one text and their lengths, and what else it says."""
     try:
-        content = json.loads(_read(path))
+        content = json.loads(data)
         config = content["config"]
         n_special = config["default_num_special_tokens"]
         n_text = config["default_vocab_size"] - n_special
         entries = [(entry["token_bytes"].encode(), entry["rank"]) for entry in content["vocab"]]
         named = {token["rank"]: token["token_str"] for token in content.get("special_tokens") or ()}
-        pattern = config["pattern"]
+        pattern = config["pattern"].encode()
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InvalidVocabulary(f"{path} is no tekken file: {type(error).__name__}: {error}") from None
     ranks = {token: rank for token, rank in _decode_ranks(entries, path).items() if rank < n_text}
@@ -48,8 +79,13 @@ def read_tekken(path: FilePath) -> TokenTable:
             raise InvalidVocabulary(f"{path}: special token {i} ({name!r}) is beyond the {n_special} announced")
         names[i] = name
     tokens = [*(name.encode() for name in names), *sorted(ranks, key=ranks.__getitem__)]
-    eos = frozenset(i for i, name in enumerate(names) if name == "</s>")
-    return TokenTable(tokens, eos, frozenset(range(n_special)), BytePairSpeller(ranks, pattern, first_id=n_special))
+    return {
+        "text": np.frombuffer(b"".join(tokens), np.uint8),
+        "lengths": np.array([len(token) for token in tokens], np.int64),
+        "n_special": np.array(n_special),
+        "eos": np.array([i for i, name in enumerate(names) if name == "</s>"], np.int64),
+        "pattern": np.frombuffer(pattern, np.uint8),
+    }
 
 
 def read_ranks(

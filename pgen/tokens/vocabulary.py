@@ -128,7 +128,8 @@ class Vocabulary:
     @cached_property
     def single_bytes(self) -> dict[int, int]:
         """Byte value to the lowest text id that is exactly this byte; bytes without one are missing."""
-        table = {self._tokens[i][0]: i for i in self.text_ids[::-1].tolist() if len(self._tokens[i]) == 1}
+        lengths = np.fromiter(map(len, self._text), dtype=np.int64, count=len(self))
+        table = {self._tokens[i][0]: i for i in np.flatnonzero(lengths == 1)[::-1].tolist()}
         return dict(sorted(table.items()))
 
     @cached_property

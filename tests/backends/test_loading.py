@@ -404,12 +404,3 @@ def test_two_conversions_at_once_both_succeed(cache, conversion_spy, source):
     assert conversion_spy.n_calls == 2
     assert is_whole(entry)
     assert list(cache.iterdir()) == [entry]
-
-
-@pytest.mark.parametrize("variable", ["PGEN_CACHE", "XDG_CACHE_HOME", "HOME"])
-def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path, variable):
-    for name in ("PGEN_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, str(tmp_path))
-    below = {"PGEN_CACHE": "", "XDG_CACHE_HOME": "pgen", "HOME": ".cache/pgen"}[variable]
-    assert conversion.cache_folder() == tmp_path / below
