@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet -c constraints.txt
+# Python compiles the modules that are used when they are first used; compiling all of them takes a minute.
+PIP := $(BIN)/pip install --quiet --no-compile -c constraints.txt
 
 # Threads that spin while they wait slow each other down where cores are few.
 export OMP_WAIT_POLICY := PASSIVE

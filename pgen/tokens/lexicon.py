@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pgen.automata import pieces
 from pgen.automata.memory import Memory, memory_of
+from pgen.automata.progress import announce_compilations
 from pgen.tokens import slices as slices_module
 from pgen.tokens import trie as trie_module
 from pgen.tokens.disk import Arrays, kept
@@ -48,6 +49,7 @@ class Lexicon(NamedTuple):
 @lru_cache(maxsize=16)
 def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
     """The lexicon of a vocabulary; cached, since every language needs it."""
+    announce_compilations()
     if len(vocabulary) < MIN_KEPT:
         return _lexicon(_arrays(vocabulary))
     code = sys.modules[__name__], trie_module, slices_module, pieces

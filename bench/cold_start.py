@@ -1,0 +1,86 @@
+"""From `import pgen` to the first mask of a JSON schema over a 131k vocabulary, in fresh processes.
+
+    pip install --no-deps mistral-common
+    python -m bench.cold_start [--runs 7]
+
+*Filled caches*: kernels compiled, lexicon and token table on disk, as on every run but the
+first. *First ever*: both caches empty, so that every kernel is compiled. Saves
+bench/results/cold_start.json. Starting Python itself is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.machine import facts, save
+
+ROOT = Path(__file__).parent.parent
+LIMITS_S = {"filled caches": 1.5, "first ever": 60.0}
+
+PROGRAM = """
+import json, time
+times = [time.perf_counter()]
+import pgen
+from bench.first_mask import tekken
+times = [times[0], time.perf_counter()]
+vocabulary = tekken()
+times.append(time.perf_counter())
+schema = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0}}}
+automaton = pgen.JSONSchema(schema).compile(vocabulary)
+times.append(time.perf_counter())
+automaton.mask(automaton.start)
+times.append(time.perf_counter())
+print(json.dumps([b - a for a, b in zip(times, times[1:])]))
+"""
+STEPS = ("import", "vocabulary", "compile", "mask")
+
+
+def run(environment: dict[str, str]) -> dict[str, float]:
+    """Seconds by step in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip(STEPS, json.loads(done.stdout), strict=True))
+
+
+def main() -> None:
+    """Measures, prints and saves."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder:
+        empty = {"NUMBA_CACHE_DIR": f"{folder}/kernels", "PGEN_CACHE": f"{folder}/pgen"}
+        first = run(empty)
+        warm = [run(empty) for _ in range(runs)]
+    medians = {step: statistics.median(one[step] for one in warm) for step in STEPS}
+    totals = sorted(sum(one.values()) for one in warm)
+    results = {
+        "filled caches": {
+            "median": statistics.median(totals),
+            "least": totals[0],
+            "most": totals[-1],
+            "steps": medians,
+        },
+        "first ever": {"median": sum(first.values()), "steps": first},
+    }
+    for name, result in results.items():
+        Console().print(f"{name}: {result['median']:.2f} s (goal {LIMITS_S[name]}): {result['steps']}")
+    save("cold_start", {**facts("mistral-common"), "runs": runs, "seconds": results, "goals": LIMITS_S})
+
+
+if __name__ == "__main__":
+    main()
