@@ -109,6 +109,11 @@ class Insertion(Protocol):
         """The most tokens, prompt included, of a sequence that the model can be asked about."""
         ...
 
+    @property
+    def written(self) -> frozenset[int]:
+        """The text tokens that the model inserts at all: all others have mass 0 after every sequence."""
+        ...
+
     def encode(self, prompt: str) -> Tokens:
         """The tokens of a raw prompt, which stay in front of everything that is inserted."""
         ...

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pgen.backends.base import MaskedDiffusion
+from pgen.backends.chat import conversation
+from pgen.errors import InvalidArgument
+from pgen.language.base import late
 from pgen.programs.canvas import CanvasDistribution, canvas_distribution
 from pgen.programs.infill import Infill, as_template
 from pgen.programs.orders import Order
+from pgen.programs.scaffolds import scaffold
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import EllipsisType
 
     from pgen.backends.base import Message
@@ -65,10 +69,9 @@ class CanvasModel:
 
         Raises `ModelError` if the model has no chat template.
         """
-        conversation = [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
         return canvas_distribution(
             self,
-            self.encode_chat(conversation),
+            self.encode_chat(conversation(messages)),
             length=length,
             steps=steps,
             order=order,
@@ -81,18 +84,39 @@ class CanvasModel:
         template: str | Template,
         /,
         *,
-        length: int,
+        length: int | None = None,
         prompt: str = "",
         steps: int | None = None,
         order: Order = "confidence",
+        sizes: Mapping[str, int] | None = None,
         **holes: Language | str | EllipsisType,
     ) -> Infill:
         """The distribution of `template` with its holes filled; texts know what stands in them (`.holes`).
 
         The whole takes at most `length` positions; where in the canvas its fixed parts
-        come to stand is inferred. Raises `InvalidArgument` if there is no hole, and
-        what `pgen.template` raises.
+        come to stand is inferred. With `sizes`, tokens for each hole, the fixed parts stand in the canvas
+        before the model is asked, so that it sees them from the beginning (schema scaffolding, Xiong
+        et al., "S³", 2025), and `length` is what they take in all unless more is given. Raises
+        `InvalidArgument` if there is no hole or sizes do not fit, and what `pgen.template` raises.
         """
         made = as_template(template, holes)
-        inner = canvas_distribution(self, self.encode(prompt), length=length, steps=steps, order=order).given(made)
+        if length is None and sizes is None:
+            raise InvalidArgument("fill needs a length, or the sizes of all holes", hint="length=64, for instance")
+        canvas = None if sizes is None else scaffold(self.vocabulary, made, sizes, length)
+        inner = canvas_distribution(
+            self,
+            self.encode(prompt),
+            length=len(canvas) if canvas is not None else length or 0,
+            steps=steps,
+            order=order,
+            canvas=canvas,
+        ).given(made)
         return Infill(inner=inner, template=made, language=made)
+
+    def guided(self: MaskedDiffusion, strength: float, without: str | None = None) -> CanvasModel:
+        """The model with classifier-free guidance away from no prompt, or from `without`.
+
+        See `pgen.backends.diffusion.guided.Guided`.
+        """
+        made: CanvasModel = late("pgen.backends.diffusion.guided:Guided")(self, strength, without)
+        return made

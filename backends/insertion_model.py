@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 class InsertionModel:
-    """Mix-in for implementations of `pgen.backends.base.Insertion`."""
+    """Mix-in for implementations of `pgen.backends.base.Insertion`, which may override `written`."""
+
+    @property
+    def written(self: Insertion) -> frozenset[int]:
+        """All text tokens."""
+        return frozenset(self.vocabulary.text_ids.tolist())
 
     def text(
         self: Insertion,

@@ -57,8 +57,8 @@ def load(name_or_path: Name, device: str | None = None) -> Any:
     Names: `"smollm2"` and `"qwen-coder"` (left to right), `"rxnmapper"` and `"rxnfp"`
     (masked models of reactions), and the bundled `"molecules"`, `"molecules-diffusion"`,
     `"molecules-insertion"`, `"molecules-anyorder"`. Directories hold a `...ForCausalLM`,
-    or, for masked diffusion, a `...ForMaskedLM`, `LLaDAModelLM`, `DreamModel` or
-    `DiffusionGemmaForBlockDiffusion`.
+    for masked diffusion, a `...ForMaskedLM`, `LLaDAModelLM`, `DreamModel` or
+    `DiffusionGemmaForBlockDiffusion`, or, for any order, an `XLNetLMHeadModel`.
 
     `device` is a torch device, by default `"cuda"` if there is one, else `"cpu"`.
     Raises `ModelNotFound` if nothing has this name or path or a package is not
@@ -98,12 +98,16 @@ def _from_gguf(parts: list[Path], device: str | None, name: str, sha256: str | N
 
 
 def _from_directory(path: Path, device: str | None) -> Any:
+    from pgen.backends.anyorder import from_files as anyorder
     from pgen.backends.autoregressive import from_files as autoregressive
     from pgen.backends.diffusion import from_files as diffusion
     from pgen.backends.model_files import settings_of
 
-    kind = diffusion if diffusion.is_diffusion(settings_of(path)["architectures"]) else autoregressive
-    return kind.from_directory(path, device, name=path.resolve().name)
+    architectures, name = settings_of(path)["architectures"], path.resolve().name
+    if anyorder.ARCHITECTURE in architectures:
+        return anyorder.from_directory(path, device, name=name)
+    kind = diffusion if diffusion.is_diffusion(architectures) else autoregressive
+    return kind.from_directory(path, device, name=name)
 
 
 def _not_found(name: str, path: Path) -> ModelNotFound:

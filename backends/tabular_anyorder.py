@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgen.backends.anyorder_model import AnyOrderModel
 from pgen.backends.base import Canvas, Tokens
-from pgen.errors import InvalidArgument, ModelError
+from pgen.backends.tables import checked_context, require_normalised, require_room, shaped
 from pgen.tokens import Vocabulary
 
 
@@ -30,10 +30,8 @@ class TabularAnyOrder(AnyOrderModel):
         context_length: int = 1024,
         name: str = "tabular",
     ) -> None:
-        if context_length < 0:
-            raise InvalidArgument(f"context_length={context_length}: must not be negative")
         self.vocabulary = vocabulary
-        self.context_length = context_length
+        self.context_length = checked_context(context_length)
         self.name = name
         self._conditionals = conditionals
 
@@ -57,16 +55,10 @@ class TabularAnyOrder(AnyOrderModel):
         return np.stack(rows)
 
     def _rows(self, canvas: Canvas) -> NDArray[np.float64]:
-        if len(canvas) > self.context_length:
-            raise ModelError(f"{self.name}: {len(canvas)} positions, but the context holds {self.context_length}")
-        rows = np.asarray(self._conditionals(canvas), np.float64)
-        shape = (len(canvas), len(self.vocabulary))
-        if rows.shape != shape:
-            raise ModelError(f"{self.name}: for {canvas} an array of shape {rows.shape}, not {shape}")
-        totals = np.exp(rows[[i for i, token in enumerate(canvas) if token is None]]).sum(1)
-        if not (np.abs(totals - 1.0) <= 1e-6).all():
-            raise ModelError(
-                f"{self.name}: the probabilities at the open positions of {canvas} sum to {totals.tolist()}",
-                hint="conditionals must return normalised natural logarithms (-inf for impossible tokens)",
-            )
+        require_room(self.name, len(canvas), self.context_length)
+        rows = shaped(self.name, self._conditionals(canvas), (len(canvas), len(self.vocabulary)), canvas)
+        for i, token in enumerate(canvas):
+            if token is None:
+                total = float(np.exp(rows[i]).sum())
+                require_normalised(self.name, total, f"at position {i} of {canvas}", "conditionals")
         return rows

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pgen.backends.base import Canvas, Message, Tokens
 from pgen.backends.canvas_model import CanvasModel
-from pgen.errors import InvalidArgument, ModelError
+from pgen.backends.chat import no_chat
+from pgen.backends.tables import require_normalised, shaped
+from pgen.errors import InvalidArgument
 from pgen.programs.canvas import CanvasDistribution
 from pgen.programs.orders import Order
 from pgen.tokens import Vocabulary
@@ -64,22 +66,16 @@ class TabularDiffusion(CanvasModel):
         return self.vocabulary.encode(prompt)
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        raise ModelError(f"{self.name} has no chat template", hint="use .text(prompt, length=...)")
+        raise no_chat(self.name)
 
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> NDArray[np.float64]:
         return np.stack([self._rows(*each) for each in zip(prompts, canvases, strict=True)])  # (B, L, V)
 
     def _rows(self, prompt: Tokens, canvas: Canvas) -> NDArray[np.float64]:
         tokens = (*prompt, *canvas)
-        rows = np.asarray(self._marginals(tokens), np.float64)
-        shape = (len(canvas), len(self.vocabulary))
-        if rows.shape != shape:
-            raise ModelError(f"{self.name}: for {tokens} marginals of shape {rows.shape}, not {shape}")
+        rows = shaped(self.name, self._marginals(tokens), (len(canvas), len(self.vocabulary)), tokens)
         for i, token in enumerate(canvas):
-            total = float(np.exp(rows[i]).sum())
-            if token is None and not abs(total - 1.0) <= 1e-6:
-                raise ModelError(
-                    f"{self.name}: the probabilities at position {i} of {tokens} sum to {total}",
-                    hint="marginals must return normalised natural logarithms (-inf for impossible tokens)",
-                )
+            if token is None:
+                total = float(np.exp(rows[i]).sum())
+                require_normalised(self.name, total, f"at position {i} of {tokens}", "marginals")
         return rows

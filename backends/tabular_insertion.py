@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pgen.backends.base import Insertions, Tokens
 from pgen.backends.insertion_model import InsertionModel
-from pgen.errors import InvalidArgument, ModelError
+from pgen.backends.tables import checked_context, require_normalised, require_room, shaped
 from pgen.tokens import Vocabulary
 
 Insert = Callable[[Tokens], tuple[ArrayLike, float]]
@@ -34,10 +34,8 @@ class TabularInsertion(InsertionModel):
         context_length: int = 1024,
         name: str = "tabular",
     ) -> None:
-        if context_length < 0:
-            raise InvalidArgument(f"context_length={context_length}: must not be negative")
         self.vocabulary = vocabulary
-        self.context_length = context_length
+        self.context_length = checked_context(context_length)
         self.name = name
         self._insert = insert
 
@@ -48,17 +46,9 @@ class TabularInsertion(InsertionModel):
         return [self._checked(tuple(sequence)) for sequence in sequences]
 
     def _checked(self, tokens: Tokens) -> Insertions:
-        if len(tokens) > self.context_length:
-            raise ModelError(f"{self.name}: {len(tokens)} tokens, but the context holds {self.context_length}")
+        require_room(self.name, len(tokens), self.context_length)
         slots, stop = self._insert(tokens)
-        step = Insertions(np.asarray(slots, np.float64), float(stop))
-        shape = (len(tokens) + 1, len(self.vocabulary))
-        if step.slots.shape != shape:
-            raise ModelError(f"{self.name}: after {tokens} an array of shape {step.slots.shape}, not {shape}")
-        total = float(np.exp(step.slots).sum() + np.exp(step.stop))
-        if not abs(total - 1.0) <= 1e-6:
-            raise ModelError(
-                f"{self.name}: the probabilities after {tokens} sum to {total}",
-                hint="insert must return normalised natural logarithms (-inf for what is impossible), stop included",
-            )
-        return step
+        rows = shaped(self.name, slots, (len(tokens) + 1, len(self.vocabulary)), tokens)
+        total = float(np.exp(rows).sum() + np.exp(stop))
+        require_normalised(self.name, total, f"after {tokens}, the stop included,", "insert")
+        return Insertions(rows, float(stop))

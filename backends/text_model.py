@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pgen.backends.base import Autoregressive, Message
-from pgen.errors import InvalidArgument
+from pgen.backends.chat import conversation
 from pgen.language.base import Language
 from pgen.language.templates import Template
 from pgen.programs.infill import Infill, as_template
@@ -99,15 +99,9 @@ class TextModel:
 
         Ends at EOS unless told otherwise. Raises `ModelError` without a chat template.
         """
-        conversation = [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages)
-        if not conversation or any({"role", "content"} - set(message) for message in conversation):
-            raise InvalidArgument(
-                "chat needs a string, or a non-empty list of messages",
-                hint='a message is {"role": "user", "content": "..."}',
-            )
         return text_distribution(
             self,
-            self.encode_chat(conversation),
+            self.encode_chat(conversation(messages)),
             max_tokens=max_tokens,
             end=end,
             stop=stop,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pgen.errors import InvalidProgram as InvalidProgram
     from pgen.errors import InvalidVocabulary as InvalidVocabulary
     from pgen.errors import LimitExceeded as LimitExceeded
+    from pgen.errors import MissingPackage as MissingPackage
     from pgen.errors import ModelError as ModelError
     from pgen.errors import ModelNotFound as ModelNotFound
     from pgen.errors import PgenError as PgenError
@@ -31,28 +32,43 @@ if TYPE_CHECKING:
     from pgen.extraction import Extraction as Extraction
     from pgen.extraction import extract as extract
     from pgen.inference.asap import ASAp as ASAp
+    from pgen.inference.banked_beam import BankedBeam as BankedBeam
     from pgen.inference.beam import Beam as Beam
     from pgen.inference.beam import StochasticBeam as StochasticBeam
     from pgen.inference.best_of import BestOf as BestOf
+    from pgen.inference.bidirectional import Bidirectional as Bidirectional
     from pgen.inference.budget import Budget as Budget
+    from pgen.inference.canvas_moves import Remask as Remask
+    from pgen.inference.canvas_votes import time_vote as time_vote
     from pgen.inference.consensus import Decision as Decision
     from pgen.inference.consensus import majority as majority
     from pgen.inference.consensus import minimum_risk as minimum_risk
+    from pgen.inference.diverse_beam import DiverseBeam as DiverseBeam
+    from pgen.inference.edit_moves import EditText as EditText
     from pgen.inference.enumeration import Enumerate as Enumerate
+    from pgen.inference.gedi import GeDi as GeDi
     from pgen.inference.generative import Generative as Generative
     from pgen.inference.gibbs import Gibbs as Gibbs
+    from pgen.inference.hole_moves import RegenerateHole as RegenerateHole
     from pgen.inference.importance import Importance as Importance
     from pgen.inference.infer import infer as infer
+    from pgen.inference.learned_twist import LearnedTwist as LearnedTwist
     from pgen.inference.masked import Masked as Masked
+    from pgen.inference.mass_report import mass_report as mass_report
     from pgen.inference.mcmc import MCMC as MCMC
     from pgen.inference.most_likely import MostLikely as MostLikely
+    from pgen.inference.particle_gibbs import ParticleGibbs as ParticleGibbs
     from pgen.inference.posterior import Posterior as Posterior
     from pgen.inference.predictive import Predictive as Predictive
     from pgen.inference.rejection import Rejection as Rejection
     from pgen.inference.replicated import Replicated as Replicated
+    from pgen.inference.resample_move import ResampleMove as ResampleMove
+    from pgen.inference.rollouts import Rollouts as Rollouts
     from pgen.inference.smc import SMC as SMC
     from pgen.inference.span_moves import RegenerateSpan as RegenerateSpan
+    from pgen.inference.tempering import Tempering as Tempering
     from pgen.inference.trace_moves import Regenerate as Regenerate
+    from pgen.inference.tree_search import TreeSearch as TreeSearch
     from pgen.language.base import Language as Language
     from pgen.language.base import choice as choice
     from pgen.language.base import literal as literal
@@ -63,10 +79,13 @@ if TYPE_CHECKING:
     from pgen.language.nearby import near as near
     from pgen.language.nearby import span_of as span_of
     from pgen.language.regex import Regex as Regex
+    from pgen.language.skeletons import contains as contains
+    from pgen.language.skeletons import skeleton as skeleton
     from pgen.language.stops import until as until
     from pgen.language.tags import Tag as Tag
     from pgen.language.tags import tagged as tagged
     from pgen.language.templates import template as template
+    from pgen.limits import Limits as Limits
     from pgen.programs.distributions import bernoulli as bernoulli
     from pgen.programs.distributions import categorical as categorical
     from pgen.programs.distributions import normal as normal
@@ -79,9 +98,13 @@ if TYPE_CHECKING:
     from pgen.programs.effects import observe as observe
     from pgen.programs.effects import plate as plate
     from pgen.programs.effects import sample as sample
+    from pgen.programs.learned_order import LearnedOrder as LearnedOrder
+    from pgen.programs.learned_order import learned_order as learned_order
     from pgen.programs.machine import program as program
     from pgen.programs.orders import PositionWeighted as PositionWeighted
-    from pgen.programs.orders import Threshold as Threshold
+    from pgen.programs.parallel_orders import AdaptiveParallel as AdaptiveParallel
+    from pgen.programs.parallel_orders import EarlyCommit as EarlyCommit
+    from pgen.programs.parallel_orders import Threshold as Threshold
     from pgen.programs.text import Text as Text
     from pgen.sampling.truncation import MinP as MinP
     from pgen.sampling.truncation import TopK as TopK
@@ -104,6 +127,7 @@ _HOMES = {
         "InvalidProgram",
         "InvalidVocabulary",
         "LimitExceeded",
+        "MissingPackage",
         "ModelError",
         "ModelNotFound",
         "PgenError",
@@ -112,38 +136,57 @@ _HOMES = {
     ),
     "pgen.extraction": ("Extraction", "extract"),
     "pgen.inference.asap": ("ASAp",),
+    "pgen.inference.banked_beam": ("BankedBeam",),
     "pgen.inference.beam": ("Beam", "StochasticBeam"),
     "pgen.inference.best_of": ("BestOf",),
+    "pgen.inference.bidirectional": ("Bidirectional",),
     "pgen.inference.budget": ("Budget",),
+    "pgen.inference.canvas_moves": ("Remask",),
+    "pgen.inference.canvas_votes": ("time_vote",),
     "pgen.inference.consensus": ("Decision", "majority", "minimum_risk"),
+    "pgen.inference.diverse_beam": ("DiverseBeam",),
+    "pgen.inference.edit_moves": ("EditText",),
     "pgen.inference.enumeration": ("Enumerate",),
+    "pgen.inference.gedi": ("GeDi",),
     "pgen.inference.generative": ("Generative",),
     "pgen.inference.gibbs": ("Gibbs",),
+    "pgen.inference.hole_moves": ("RegenerateHole",),
     "pgen.inference.importance": ("Importance",),
     "pgen.inference.infer": ("infer",),
+    "pgen.inference.learned_twist": ("LearnedTwist",),
     "pgen.inference.masked": ("Masked",),
+    "pgen.inference.mass_report": ("mass_report",),
     "pgen.inference.mcmc": ("MCMC",),
     "pgen.inference.most_likely": ("MostLikely",),
+    "pgen.inference.particle_gibbs": ("ParticleGibbs",),
     "pgen.inference.posterior": ("Posterior",),
     "pgen.inference.predictive": ("Predictive",),
     "pgen.inference.rejection": ("Rejection",),
     "pgen.inference.replicated": ("Replicated",),
+    "pgen.inference.resample_move": ("ResampleMove",),
+    "pgen.inference.rollouts": ("Rollouts",),
     "pgen.inference.smc": ("SMC",),
     "pgen.inference.span_moves": ("RegenerateSpan",),
+    "pgen.inference.tempering": ("Tempering",),
     "pgen.inference.trace_moves": ("Regenerate",),
+    "pgen.inference.tree_search": ("TreeSearch",),
     "pgen.language.base": ("Language", "choice", "literal", "substring_of"),
     "pgen.language.editing": ("edit",),
     "pgen.language.grammar": ("Grammar",),
     "pgen.language.json_schema": ("JSONSchema",),
     "pgen.language.nearby": ("near", "span_of"),
     "pgen.language.regex": ("Regex",),
+    "pgen.language.skeletons": ("contains", "skeleton"),
     "pgen.language.stops": ("until",),
     "pgen.language.tags": ("Tag", "tagged"),
     "pgen.language.templates": ("template",),
+    "pgen.limits": ("Limits",),
     "pgen.programs.distributions": ("bernoulli", "categorical", "normal", "poisson", "uniform"),
     "pgen.programs.effects": ("condition", "deterministic", "factor", "map", "observe", "plate", "sample"),
     "pgen.programs.machine": ("program",),
-    "pgen.programs.orders": ("PositionWeighted", "Threshold"),
+    "pgen.programs.learned_order": ("LearnedOrder", "learned_order"),
+    "pgen.programs.orders": ("PositionWeighted",),
+    "pgen.programs.parallel_orders": ("AdaptiveParallel", "EarlyCommit", "Threshold"),
     "pgen.programs.text": ("Text",),
     "pgen.sampling.truncation": ("MinP", "TopK", "TopP"),
     "pgen.tokens": ("TokenAutomaton", "Vocabulary"),

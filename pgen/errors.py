@@ -56,6 +56,10 @@ class LimitExceeded(PgenError, RuntimeError):
     """Work, memory or precision would pass a documented limit."""
 
 
+class MissingPackage(PgenError, ImportError):
+    """An optional package that the call needs is not installed; the hint has the command."""
+
+
 class ModelError(PgenError, RuntimeError):
     """A model cannot be loaded or returned logits that are not numbers."""
 

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pgen.backends.base import Message, Tokens
+from pgen.backends.chat import no_chat
 from pgen.backends.small_model import BATCH, SmallModel, said
 from pgen.backends.text_model import TextModel
 from pgen.backends.transformer import Transformer, causal
-from pgen.errors import ModelError
 
 
 class SmallAutoregressive(SmallModel, TextModel):
     """Implements `pgen.backends.base.Autoregressive` in float32; logits are normalised."""
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        raise ModelError(f"{self.name} has no chat template", hint="use .text(prompt)")
+        raise no_chat(self.name)
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
         chunks = [prefixes[i : i + BATCH] for i in range(0, len(prefixes), BATCH)]

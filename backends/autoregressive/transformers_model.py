@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pgen.backends.autoregressive.forward import CachedForward, PlainForward, Request
 from pgen.backends.base import Message, Tokens
+from pgen.backends.chat import chat_tokens
 from pgen.backends.text_model import TextModel
 from pgen.errors import InvalidArgument, ModelError
 from pgen.tokens import Vocabulary
@@ -58,15 +59,7 @@ class TransformersModel(TextModel):
         return (start,)
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        if not getattr(self.tokenizer, "chat_template", None):
-            raise ModelError(f"{self.name} has no chat template", hint="use .text(prompt)")
-        try:
-            encoded = self.tokenizer.apply_chat_template(
-                [dict(message) for message in messages], add_generation_prompt=True, return_dict=True
-            )
-        except Exception as error:
-            raise ModelError(f"{self.name}: its chat template fails on these messages: {error}") from error
-        return tuple(encoded["input_ids"])
+        return chat_tokens(self.tokenizer, messages, self.name)
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
         if not prefixes:

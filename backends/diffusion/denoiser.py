@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class Denoiser(CanvasModel):
         name: str,
         shifted: bool = False,
         block_length: int | None = None,
+        causal: Any = None,
     ) -> None:
         self.network = network
         self.vocabulary = tokenization.vocabulary
@@ -46,9 +48,12 @@ class Denoiser(CanvasModel):
         self.block_length = block_length
         self.device = device
         self.name = name
+        self.behind = tokenization.behind
         self._tokenization = tokenization
-        self._mask_id = mask_id
-        self._shifted = shifted
+        self.mask_id = mask_id
+        self.shifted = shifted
+        self.causal = causal
+        """The class of `transformers` behind the network, where that is one with keys and values."""
         self._lock = threading.Lock()
 
     def encode(self, prompt: str) -> Tokens:
@@ -72,17 +77,16 @@ class Denoiser(CanvasModel):
         return torch.cat([torch.zeros(0, length, len(self.vocabulary), device=self.device), *rows])  # (B, L, V)
 
     def _rows(self, pairs: list[tuple[Tokens, Canvas]], length: int) -> Tensor:
-        behind = self._tokenization.behind
         texts = [
-            (*prompt, *(self._mask_id if token is None else token for token in canvas), *behind)
+            (*prompt, *(self.mask_id if token is None else token for token in canvas), *self.behind)
             for prompt, canvas in pairs
         ]
-        tokens, valid = padded(texts, self._mask_id, self.device)
+        tokens, valid = padded(texts, self.mask_id, self.device)
         logits = self.network(tokens, valid)  # (B, T, V)
         starts = torch.tensor([len(prompt) for prompt, _ in pairs], device=self.device)
-        rows = starts[:, None] + torch.arange(length, device=self.device) - int(self._shifted)  # (B, L)
+        rows = starts[:, None] + torch.arange(length, device=self.device) - int(self.shifted)  # (B, L)
         chosen = logits[torch.arange(len(pairs), device=self.device)[:, None], rows.clamp(min=0)]
-        return normalised(chosen, len(self.vocabulary), self._mask_id, self.name)
+        return normalised(chosen, len(self.vocabulary), self.mask_id, self.name)
 
 
 def normalised(logits: Tensor, n_tokens: int, mask_id: int | None, name: str) -> Tensor:

@@ -139,6 +139,7 @@ def _text_denoiser(
         name=name,
         shifted=shifted,
         block_length=settings.get("block_length") or settings.get("block_size"),
+        causal=model,
     )
 
 

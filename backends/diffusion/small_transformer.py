@@ -9,9 +9,9 @@ from torch import Tensor
 
 from pgen.backends.base import Canvas, Message, Tokens
 from pgen.backends.canvas_model import CanvasModel
+from pgen.backends.chat import no_chat
 from pgen.backends.small_model import BATCH, SmallModel, said
 from pgen.backends.transformer import Transformer
-from pgen.errors import ModelError
 
 
 class SmallDiffusion(SmallModel, CanvasModel):
@@ -24,7 +24,7 @@ class SmallDiffusion(SmallModel, CanvasModel):
     block_length: int | None = None
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        raise ModelError(f"{self.name} has no chat template", hint="use .text(prompt, length=...)")
+        raise no_chat(self.name)
 
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> Tensor:
         length = len(canvases[0]) if canvases else 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pgen.backends.base import Message, Tokens
-from pgen.errors import ModelError
+from pgen.backends.chat import chat_tokens, no_chat
 from pgen.tokens import Vocabulary
 
 SMILES = re.compile(r"\[[^\]]+\]|Br|Cl|>>|%\d\d|[A-Za-z0-9.()=#+\-\\/:~@?>*$]")
@@ -39,11 +39,7 @@ def from_tokenizer(tokenizer: Any, *, eos: Collection[int], name: str) -> Tokeni
         return ids[: len(ids) - len(behind)]
 
     def encode_chat(messages: Sequence[Message]) -> Tokens:
-        if not getattr(tokenizer, "chat_template", None):
-            raise ModelError(f"{name} has no chat template", hint="use .text(prompt, length=...)")
-        conversation = [dict(message) for message in messages]
-        made = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, return_dict=True)
-        return tuple(made["input_ids"])
+        return chat_tokens(tokenizer, messages, name)
 
     return Tokenization(vocabulary, encode, encode_chat, behind)
 
@@ -60,7 +56,7 @@ def from_smiles_list(path: Path, *, name: str) -> Tokenization:
     vocabulary = Vocabulary([token.encode() for token in tokens], eos=(), special=special, spell=spell)
 
     def encode_chat(messages: Sequence[Message]) -> Tokens:
-        raise ModelError(f"{name} has no chat template", hint="use .text(prompt, length=...)")
+        raise no_chat(name)
 
     return Tokenization(
         vocabulary, lambda prompt: (ids["[CLS]"], *vocabulary.encode(prompt)), encode_chat, (ids["[SEP]"],)

@@ -7,6 +7,7 @@ runs over all (slot, token) pairs. The beginning also says how likely the stop i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -21,6 +22,10 @@ from pgen.errors import ModelError
 
 class SmallInsertion(SmallModel, InsertionModel):
     """Implements `pgen.backends.base.Insertion` in float32."""
+
+    @cached_property
+    def written(self) -> frozenset[int]:
+        return frozenset(t for t in self.vocabulary.text_ids.tolist() if t < self.network.shape.n_tokens - N_UNSAID - 1)
 
     def insertions(self, sequences: Sequence[Tokens]) -> list[Insertions]:
         return [step for i in range(0, len(sequences), BATCH) for step in self._steps(sequences[i : i + BATCH])]

@@ -4,7 +4,7 @@ The parts of an intersection (with signs, for complements) are determinised and 
 side by side; only reachable combinations are built, and only those from which
 acceptance can be reached are kept. Complement is relative to valid UTF-8, so a
 product without a positive part of valid texts gets the UTF-8 automaton as one. Worst case the
-product of the parts' sizes; past `MAX_STATES` combinations it raises `LimitExceeded`.
+product of the parts' sizes; past `Limits.products` combinations it raises `LimitExceeded`.
 One part may be context-free (`pgen.automata.regular_product`).
 """
 
@@ -24,8 +24,7 @@ from pgen.automata.regular_product import product
 from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
 from pgen.language import ir
-
-MAX_STATES = 500_000
+from pgen.limits import current
 
 Ints = NDArray[np.int32]
 
@@ -80,10 +79,11 @@ def _complete(node: ir.Node) -> Complete:
 
 def _product(left: Complete, right: Complete, positive: bool) -> Complete:
     classes, class_of = _common_classes(left.table, right.table)
-    rows, pairs = _pairs(left.table[:, classes], right.table[:, classes], left.start, right.start, positive, MAX_STATES)
-    if len(pairs) >= MAX_STATES:
+    most = current().products
+    rows, pairs = _pairs(left.table[:, classes], right.table[:, classes], left.start, right.start, positive, most)
+    if len(pairs) >= most:
         raise LimitExceeded(
-            f"an intersection or complement needs more than {MAX_STATES:,} states",
+            f"an intersection or complement needs more than {most:,} states",
             hint="use smaller repeat counts in the languages that are combined with & or ~",
         )
     accepting = left.accepting[pairs[:, 0]] & (right.accepting[pairs[:, 1]] == positive)

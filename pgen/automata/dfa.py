@@ -4,8 +4,8 @@ Subset construction on demand (Rabin and Scott 1959; the laziness is that of gre
 of RE2's DFA), in the kernels of `pgen.automata.kernels`. Context-free languages run in
 the same table: their states are configurations with interned stacks, infinitely many,
 of which only those that walks reach exist. States are small ints: 0 is dead, 1 is
-"ended" (what follows an EOS token), 2 the start. Memory is bounded by `MAX_STATES`,
-`MAX_CELLS` and `MAX_MEMBERS`; past them `LimitExceeded`.
+"ended" (what follows an EOS token), 2 the start. Memory is bounded by
+`pgen.Limits`, looked at when arrays grow to twice their size; past them `LimitExceeded`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,10 @@ from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
 from pgen.automata.pieces import CALL, Fragment
 from pgen.automata.reachability import Trimmed, trim
-from pgen.automata.stacks import MAX_DEPTH, empty_stacks, grown_stacks
+from pgen.automata.stacks import empty_stacks, grown_stacks
 from pgen.errors import LimitExceeded
+from pgen.limits import Limits, current
 
-MAX_STATES = 1_000_000
-MAX_CELLS = 200_000_000
-"""Cells of the transition table: 800 MB."""
-MAX_MEMBERS = 50_000_000
 FREE_CELLS = 1_000_000
 """Cells to begin with: untouched memory costs nothing, and below 4 MB no huge pages are cleared at first touch."""
 START = 2
@@ -52,6 +49,7 @@ class LazyDFA:
     ) -> None:
         self.fragment, nearest = fragment if isinstance(fragment, Trimmed) else trim(fragment)
         self.is_empty = self.fragment.n_states == 0
+        self.limits = current()
         self.lock = threading.RLock()
         if self.is_empty:
             return
@@ -62,8 +60,10 @@ class LazyDFA:
             nearest=nearest,
             farthest=nearest if farthest is None else farthest,
         )
-        self.table = _empty_table(self.fragment.n_states, self.n_classes)
+        self.table = _empty_table(self.fragment.n_states, self.n_classes, self.limits)
         self.memory = memory_of((self.nfa, self.table))
+        # Another thread may be about to walk in arrays that have just been replaced: they live on.
+        self._replaced: list[Table] = []
         self.start = self.entered(0)
 
     def entered(self, member: int) -> int:
@@ -103,16 +103,19 @@ class LazyDFA:
         table, n_states = self.table, int(self.table.counters[0])
         if table.stacks.counters[3]:
             raise LimitExceeded(
-                f"two readings of this text differ in more than {MAX_DEPTH:,} nested levels",
-                hint="make the grammar less ambiguous, or nest less deeply",
+                f"two readings of this text differ in more than {self.limits.nesting:,} nested levels",
+                hint="make the grammar less ambiguous, nest less deeply, or allow more with pgen.Limits(nesting=...)",
             )
         capacity, arena = 2 * len(table.accepting), 2 * len(table.arena)
         members = max(arena, len(table.stacks.returns))
-        if n_states > MAX_STATES or capacity * self.n_classes > MAX_CELLS or members > 2 * MAX_MEMBERS:
+        limits, cells = self.limits, capacity * self.n_classes
+        if n_states >= limits.states or cells > limits.cells or members > 2 * limits.members:
             raise LimitExceeded(
-                f"the automaton has passed {n_states:,} states",
-                hint="nested counted repeats of overlapping classes multiply: use smaller counts or fewer of them",
+                f"the automaton has passed {n_states:,} states, of {int(table.start[n_states]):,} positions together",
+                hint="nested counted repeats of overlapping classes multiply: use smaller counts or fewer of them,"
+                " or allow more with pgen.Limits",
             )
+        self._replaced.append(table)
         self.table = _grown(table, capacity, arena)
         self.memory = memory_of((self.nfa, self.table))
         kernels.rehash(self.memory)
@@ -161,8 +164,9 @@ def _by_source(rows: NDArray[np.int32], n_states: int) -> tuple[NDArray[np.int32
     return np.searchsorted(ordered[:, 0], np.arange(n_states + 1)).astype(np.int32), ordered
 
 
-def _empty_table(n_members: int, n_classes: int) -> Table:
-    capacity = 1 << (min(8192, FREE_CELLS // n_classes).bit_length() - 1)  # hash tables want a power of two
+def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
+    fewest = min(8192, max(limits.states, 4), FREE_CELLS // n_classes)
+    capacity = 1 << (fewest.bit_length() - 1)  # hash tables want a power of two
     scratch = np.zeros((5, n_members), np.int32)
     table = Table(
         transitions=np.empty((capacity, n_classes), np.int32),
@@ -174,7 +178,7 @@ def _empty_table(n_members: int, n_classes: int) -> Table:
         nearest=np.zeros(capacity, np.int32),
         farthest=np.zeros(capacity, np.int32),
         slots=np.zeros(4 * capacity, np.int32),
-        stacks=empty_stacks(capacity),
+        stacks=empty_stacks(capacity, limits.nesting),
         counters=np.array([START, 0, 0, START, 0, 0, 0], np.int64),
         stamp=scratch[0],
         waiting=scratch[1],

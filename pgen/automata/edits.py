@@ -2,11 +2,15 @@
 
 Edits insert, delete and replace characters (code points) at given costs; keeping a
 character is free. A node (q, i) has read i characters of the text while the automaton
-stands in q. At least (fewest bytes from q to acceptance - bytes left of the text) / 4
-characters must still be inserted or grow, which is the heuristic (Hart, Nilsson and Raphael 1968);
+stands in q. At least (fewest characters from q to acceptance - characters left of the
+text) must still be inserted, which is the heuristic (Hart, Nilsson and Raphael 1968);
 bytes with the same transitions are tried once (Wagner, "Order-n correction for regular
 languages", CACM 1974, for the search without one). Works for context-free languages
 as well, since states come as they are reached.
+
+Where the nearest member is not found within `MAX_NODES`, a second search adds `PULL` for
+every character that is not yet read (weighted A*, Pohl 1970): it soon reaches an end, and
+finds a member that need not be the nearest.
 """
 
 from __future__ import annotations
@@ -15,21 +19,26 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pgen.automata.acceptor import automaton
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD
+from pgen.automata.nfa import fragment
+from pgen.automata.pieces import Fragment
+from pgen.automata.reachability import byte_distances, trim
 from pgen.errors import InvalidLanguage, LimitExceeded
 from pgen.language import ir
 
-MAX_NODES = 100_000
+MAX_NODES = 30_000
 """Nodes that one search may expand."""
+PULL = 2.0
+"""Cost for a character that is not yet read, in the search for any member."""
 VISITS = 64
 """Times that a node may be expanded where a first answer need not do."""
-LONGEST_CHARACTER = 4
 
 
 class Step(NamedTuple):
@@ -38,6 +47,13 @@ class Step(NamedTuple):
     old: int
     new: bytes
     cost: int
+
+
+class Found(NamedTuple):
+    """The steps to a member; `is_nearest`: none is nearer."""
+
+    steps: list[Step]
+    is_nearest: bool
 
 
 class Costs(NamedTuple):
@@ -58,22 +74,64 @@ class Node(NamedTuple):
     step: Step | None
 
 
+class _Spent(Exception):
+    """A search has expanded `MAX_NODES`; what was reached costs `cost`."""
+
+    def __init__(self, cost: int) -> None:
+        super().__init__(cost)
+        self.cost = cost
+
+
 def nearest(
     node: ir.Node, text: str, costs: Costs, accept: Callable[[str], bool] | None, most: int | None
-) -> list[Step] | None:
-    """The steps to a nearest member that `accept` (if given) accepts; `None` if it costs more than `most`.
+) -> Found | None:
+    """A nearest member that `accept` (if given) accepts, or a near one; `None` if all cost more than `most`.
 
-    Raises `InvalidLanguage` if the language is empty, `LimitExceeded` past `MAX_NODES`.
+    Raises `InvalidLanguage` if the language is empty, `LimitExceeded` if no member is found at all.
     """
-    dfa = automaton(node)
+    dfa = _measured(node)
     if dfa.is_empty:
         raise InvalidLanguage("the language is empty: no text is a member")
     search = _Search(dfa, text, costs, 1 if accept is None else VISITS)
-    for found in search.members(most):
-        steps = _steps(found)
-        if accept is None or accept(b"".join(step.new for step in steps).decode()):
-            return steps
-    return None
+    for pull in (0.0, PULL):
+        try:
+            for end in search.members(most, pull):
+                steps = _steps(end)
+                if accept is None or accept(b"".join(step.new for step in steps).decode()):
+                    return Found(steps, is_nearest=not pull)
+            return None
+        except _Spent as spent:
+            reached = spent.cost
+    raise LimitExceeded(
+        f"no member was found within {MAX_NODES:,} steps; what was reached costs {reached}",
+        hint="edit a shorter text, or a part of it",
+    )
+
+
+@lru_cache(maxsize=64)
+def _measured(node: ir.Node) -> LazyDFA:
+    """The automaton of a node, whose `farthest` are characters to acceptance."""
+    trimmed = trim(fragment(node))
+    return LazyDFA(trimmed, farthest=_characters(trimmed.fragment))
+
+
+def _characters(of: Fragment) -> NDArray[np.int32]:
+    """`(n,)` fewest characters from each state to the end (of its rule): bytes that go on with one cost nothing."""
+    low, high = of.edges[:, 1], of.edges[:, 2]
+    goes_on = (low >= 0x80) & (high < 0xC0)
+    jumps = np.concatenate([of.jumps, of.edges[goes_on][:, [0, 3]]]).astype(of.jumps.dtype)
+    return byte_distances(of._replace(edges=of.edges[~goes_on], jumps=jumps), np.ones(256, np.bool_))
+
+
+def distance(old: str, new: str, costs: Costs) -> int:
+    """The least cost of edits that make `new` of `old` (dynamic programming, in the product of the lengths)."""
+    row = [costs.insert * j for j in range(len(new) + 1)]
+    for character in old:
+        above, row = row, [row[0] + costs.delete]
+        for j, other in enumerate(new):
+            kept = above[j] + (0 if character == other else costs.replace)
+            row.append(min(kept, above[j + 1] + costs.delete, row[j] + costs.insert))
+    return row[-1]
 
 
 def _steps(node: Node | None) -> list[Step]:
@@ -90,41 +148,34 @@ class _Search:
         self._costs = costs
         self._visits = visits
         self._characters = [character.encode() for character in text]
-        lengths = [len(character) for character in self._characters]
-        self._bytes_left = [sum(lengths[i:]) for i in range(len(lengths) + 1)]
         self._bytes = _representatives(dfa)
         self._known: dict[int, list[tuple[bytes, int, bool]]] = {}
 
-    def members(self, most: int | None) -> Iterator[Node]:
-        """Ends of ways to members, by rising cost."""
+    def members(self, most: int | None, pull: float) -> Iterator[Node]:
+        """Ends of ways to members, by rising cost where nothing pulls. Raises `_Spent`."""
         ties, seen, n_expanded = itertools.count(), Counter[tuple[int, int]](), 0
         start = Node(self._dfa.start, 0, 0, None, None)
-        queue = [(self._bound(start), 0, next(ties), start)]
+        queue = [(0.0, 0, next(ties), start)]
         while queue:
-            bound, _, _, node = heapq.heappop(queue)
-            if most is not None and bound > most:
-                return
+            *_, node = heapq.heappop(queue)
             place = node.state, node.position
-            if seen[place] >= self._visits:
+            if seen[place] >= self._visits or (most is not None and self._bound(node) > most):
                 continue
             seen[place] += 1
             n_expanded += 1
             if n_expanded > MAX_NODES:
-                raise LimitExceeded(
-                    f"no member was found within {MAX_NODES:,} steps; what was reached costs {node.cost}",
-                    hint="edit a shorter text, or a part of it",
-                )
+                raise _Spent(node.cost)
             if node.position == len(self._characters) and self._dfa.is_accepting(node.state):
                 yield node
             for following in self._following(node):
                 if seen[following.state, following.position] < self._visits:
+                    left = len(self._characters) - following.position
                     # Of equal bounds the one that has come furthest.
-                    heapq.heappush(queue, (self._bound(following), -following.position, next(ties), following))
+                    heapq.heappush(queue, (self._bound(following) + pull * left, left, next(ties), following))
 
     def _bound(self, node: Node) -> int:
-        missing = int(self._dfa.table.nearest[node.state]) - self._bytes_left[node.position]
-        cheapest = min(self._costs.insert, self._costs.replace)
-        return node.cost + max(0, -(-missing // LONGEST_CHARACTER)) * cheapest
+        missing = int(self._dfa.table.farthest[node.state]) - (len(self._characters) - node.position)
+        return node.cost + max(0, missing) * self._costs.insert
 
     def _following(self, node: Node) -> Iterator[Node]:
         state, position, cost, costs = node.state, node.position, node.cost, self._costs

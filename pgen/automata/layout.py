@@ -51,7 +51,7 @@ class Stacks(NamedTuple):
     slots: Ints  # hash table, a power of two
     memo: Ints  # (power of two, 3) recent unions
     pile: Ints  # scratch: pairs of nodes in the making
-    frames: NDArray[np.int64]  # (MAX_DEPTH, 5) scratch: merges in progress
+    frames: NDArray[np.int64]  # (nesting, 5) scratch: merges in progress
     counters: NDArray[np.int64]
 
 

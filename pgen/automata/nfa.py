@@ -6,7 +6,7 @@ end). A counted repeat is its item's arrays copied with offsets: `x{0,200}` cost
 array operations. Complements and intersections are built as complete DFAs
 (`pgen.automata.algebra`) and embedded. Context-free languages in normal form
 (`pgen.automata.rules`), and parts that come several times (`pgen.automata.sharing`),
-become rules, which edges call. Linear in the number of edges; past `MAX_EDGES` it raises
+become rules, which edges call. Linear in the number of edges; past `Limits.edges` it raises
 `LimitExceeded`.
 """
 
@@ -23,8 +23,8 @@ from pgen.automata.rules import normal_form
 from pgen.automata.sharing import Sharing, is_atom, shared_parts
 from pgen.errors import LimitExceeded
 from pgen.language import ir
+from pgen.limits import current
 
-MAX_EDGES = 4_000_000
 """Edges of one automaton: some 60 MB."""
 
 
@@ -150,10 +150,10 @@ class Builder:
 
     def _check(self, n_edges: int) -> None:
         self.n_edges += n_edges
-        if self.n_edges > MAX_EDGES:
+        if self.n_edges > (limit := current().edges):
             raise LimitExceeded(
-                f"this language needs more than {MAX_EDGES:,} automaton edges",
-                hint="use smaller repeat counts",
+                f"this language needs more than {limit:,} automaton edges",
+                hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
             )
 
     def _literal(self, data: bytes, start: int, end: int) -> None:
@@ -208,10 +208,10 @@ class Builder:
 
 def copies(item: Fragment, low: int, high: int) -> Fragment:
     """Between `low` and `high` copies of a fragment in a row."""
-    if len(item.edges) * high > MAX_EDGES:
+    if len(item.edges) * high > (limit := current().edges):
         raise LimitExceeded(
-            f"a repeat of {high:,} needs {len(item.edges) * high:,} automaton edges; the limit is {MAX_EDGES:,}",
-            hint="use smaller repeat counts",
+            f"a repeat of {high:,} needs {len(item.edges) * high:,} automaton edges; the limit is {limit:,}",
+            hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
         )
     inner, outer = item.n_states - 2, high + 1
     points = np.array([0, *range(2, outer), 1], np.int32)

@@ -5,7 +5,7 @@ d' becomes a rule of its own. First the triples (NFA state n, entry d, now e) th
 come about are found, as in Earley's parsing with DFA states for positions: a triple of
 a rule's end at e' lets every caller that stood at d go on at e'. Then each rule is
 written out once for each exit d', with one beginning for each entry. Time and memory
-are bounded by NFA states times the square of the DFA's (`MAX_TRIPLES`).
+are bounded by NFA states times the square of the DFA's (`Limits.triples`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pgen.automata.layout import DEAD
 from pgen.automata.pieces import CALL, Fragment
 from pgen.errors import LimitExceeded
+from pgen.limits import current
 
-MAX_TRIPLES = 50_000_000
 MAX_STATES = 2_000_000
 
 Ints = NDArray[np.int32]
@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 def product(rules: Fragment, table: Ints, accepting: Flags, start: int) -> Fragment:
     """The members of `rules` that a total DFA over bytes accepts: `table (m, 256)`, whose row 0 is dead."""
     n_states, n_positions = rules.n_states, len(table)
-    if n_states * n_positions**2 > MAX_TRIPLES:
+    if n_states * n_positions**2 > current().triples:
         raise LimitExceeded(
             f"an intersection of a grammar of {n_states:,} automaton states with a regular language of {n_positions:,}",
             hint="intersect with a smaller regular language, or put it on the terminals of the grammar",

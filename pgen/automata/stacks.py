@@ -6,7 +6,7 @@ the graph-structured stack of generalised LR parsing (Tomita 1987), but immutabl
 hash-consed. Two nodes merge into the union of their stacks: pairs of one return state
 merge below. The union of two stack sets accepts what either accepts, so this is exact,
 and a configuration needs one node for each state. Merging is memoised; its depth is
-bounded by `MAX_DEPTH`.
+bounded by `Limits.nesting`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ from pgen.automata.memory import Memory, int_rows, ints, long_rows, longs
 
 WAITS, DONE = -2, -3
 SEED = 1469598103934665603
-MAX_DEPTH = 1500
 """Nested levels at which two different stacks may be merged."""
 
 
@@ -219,8 +218,8 @@ def rehash_nodes(memory: Memory) -> None:
         slots[slot] = node
 
 
-def empty_stacks(capacity: int) -> Stacks:
-    """Node 0, the empty stack, alone."""
+def empty_stacks(capacity: int, nesting: int) -> Stacks:
+    """Node 0, the empty stack, alone; merges nest at most so deep."""
     return Stacks(
         start=np.zeros(capacity + 1, np.int64),
         returns=np.zeros(4 * capacity, np.int32),
@@ -230,7 +229,7 @@ def empty_stacks(capacity: int) -> Stacks:
         slots=np.zeros(4 * capacity, np.int32),
         memo=np.full((1024, 3), UNKNOWN, np.int32),
         pile=np.zeros(8 * capacity, np.int32),
-        frames=np.zeros((MAX_DEPTH, 5), np.int64),
+        frames=np.zeros((nesting, 5), np.int64),
         counters=np.array([1, 0, 0, 0], np.int64),
     )
 

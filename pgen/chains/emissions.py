@@ -110,24 +110,26 @@ class Emissions:
 
 
 def emissions(
-    automaton: PositionAutomaton, marginals: Rows | torch.Tensor, canvases: Sequence[Canvas]
+    automaton: PositionAutomaton, marginals: Rows | torch.Tensor | Sequence[Rows], canvases: Sequence[Canvas]
 ) -> list[Emissions]:
     """The emissions of each canvas under marginals `(B, L, V)`; rows of committed positions are not read.
 
     Raises `ModelError` on NaN, naming the canvas.
     """
     fixed = [_fixed(automaton, canvas) for canvas in canvases]
-    made = []
-    arrays = isinstance(marginals, np.ndarray)
-    masses = _array_masses(automaton, marginals, fixed) if arrays else _tensor_masses(automaton, marginals, fixed)
-    for b, (mantissa, exponent) in enumerate(masses):
-        labels = _labels(automaton, mantissa, exponent)
-        made.append(Emissions(automaton, _rows_of(marginals, b), fixed[b], (mantissa, exponent), labels))
+    arrays = isinstance(marginals[0], np.ndarray) if len(fixed) else False
+    masses = (_array_masses if arrays else _tensor_masses)(automaton, marginals, fixed)
+    labels = _labels(automaton, *masses)
+    made, end = [], 0
+    for b, classes in enumerate(fixed):
+        own = slice(end, end := end + len(classes))
+        parts = [(mantissa[own], exponent[own]) for mantissa, exponent in (masses, labels)]
+        made.append(Emissions(automaton, _rows_of(marginals, b), classes, *parts))
     return made
 
 
 def _labels(automaton: PositionAutomaton, mantissa: Floats, exponent: Ints) -> tuple[Floats, Ints]:
-    """`(L, K)` masses of the edge labels."""
+    """`(n, K)` masses of the edge labels."""
     edges, shape = automaton.edges, (len(mantissa), len(automaton.edges.label_start) - 1)
     into = np.empty(shape), np.empty(shape, np.int32)
     kernels.label_masses(mantissa, exponent, edges.label_start, edges.label_class, edges.whole, *into)
@@ -139,45 +141,48 @@ def _fixed(automaton: PositionAutomaton, canvas: Canvas) -> Ints:
 
 
 def _rows_of(marginals: Any, b: int) -> Callable[[int], Rows]:
-    if isinstance(marginals, np.ndarray):
-        return lambda i: marginals[b, i]
+    if isinstance(marginals[b], np.ndarray):
+        return lambda i: marginals[b][i]
     return lambda i: np.asarray(marginals[b, i].double().cpu().numpy())
 
 
-def _array_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints]) -> list[tuple[Floats, Ints]]:
-    made = []
-    for b, classes in enumerate(fixed):
-        mantissa = np.zeros((len(classes), automaton.n_classes))
-        exponent = np.full(mantissa.shape, kernels.NOWHERE, np.int32)
-        rows = np.flatnonzero(classes < 0)
-        size = max(1, CHUNK // marginals.shape[2])
-        for chunk in (rows[at : at + size] for at in range(0, len(rows), size)):
-            masses, powers = np.empty((len(chunk), automaton.n_classes)), np.empty_like(exponent[chunk])
-            picked = marginals[b, chunk]
-            with np.errstate(over="ignore", invalid="ignore"):
-                weights = np.exp(picked)
-            outcome = kernels.class_masses(
-                picked, weights, automaton.class_of, *automaton.tokens_by_class, masses, powers
-            )
-            if outcome == kernels.BROKEN:
-                raise _broken(b)
-            mantissa[chunk], exponent[chunk] = masses, powers
-        made.append((mantissa, exponent))
-    return made
+def _array_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints]) -> tuple[Floats, Ints]:
+    """Class masses `(B L, C)` of all positions, canvas after canvas."""
+    every = np.concatenate(fixed)
+    mantissa = np.zeros((len(every), automaton.n_classes))
+    exponent = np.full(mantissa.shape, kernels.NOWHERE, np.int32)
+    places = np.flatnonzero(every < 0)
+    chosen = [np.flatnonzero(classes < 0) for classes in fixed]
+    size = max(1, CHUNK // marginals[0].shape[1])
+    picked = np.concatenate([marginals[b][rows] for b, rows in enumerate(chosen)])  # (n, V)
+    masses, powers = (
+        np.empty((len(places), automaton.n_classes)),
+        np.empty((len(places), automaton.n_classes), np.int32),
+    )
+    for at in range(0, len(places), size):
+        chunk = slice(at, at + size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weights = np.exp(picked[chunk])
+        classes, tokens = automaton.class_of, automaton.tokens_by_class
+        outcome = kernels.class_masses(picked[chunk], weights, classes, *tokens, masses[chunk], powers[chunk])
+        if outcome == kernels.BROKEN:
+            raise _broken(next(b for b, rows in enumerate(chosen) if np.isnan(marginals[b][rows]).any()))
+    mantissa[places], exponent[places] = masses, powers
+    return mantissa, exponent
 
 
-def _tensor_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints]) -> list[tuple[Floats, Ints]]:
+def _tensor_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints]) -> tuple[Floats, Ints]:
+    """Class masses `(B L, C)` of all positions, summed up where the marginals lie."""
+    if not fixed:
+        return np.zeros((0, automaton.n_classes)), np.zeros((0, automaton.n_classes), np.int32)
     from pgen.chains.tensors import log_class_masses
 
     logs = log_class_masses(automaton, marginals).double().cpu().numpy()  # (B, L, C)
-    made = []
     for b, classes in enumerate(fixed):
-        rows = logs[b].copy()
-        rows[classes >= 0] = -np.inf
-        if np.isnan(rows).any():
+        logs[b, classes >= 0] = -np.inf
+        if np.isnan(logs[b]).any():
             raise _broken(b)
-        made.append(_scaled(rows))
-    return made
+    return _scaled(logs.reshape(-1, automaton.n_classes))
 
 
 def _scaled(logs: Floats) -> tuple[Floats, Ints]:

@@ -123,6 +123,47 @@ def label_masses(
 
 
 @njit(cache=True)
+def reachable(
+    start: Ints,
+    target: Ints,
+    label: Ints,
+    delta: Ints,
+    bounds: Ints,
+    states: Ints,
+    fixed: Ints,
+    label_mantissa: Floats,
+    begin: int,
+    into_bounds: Ints,
+    into: Ints,
+) -> None:
+    """Of the `states` in question at each place, those that some filling of the canvas comes to from `begin`.
+
+    `into_bounds (L + 2,)` and `into` list them as `bounds, states` do.
+    """
+    marked = np.zeros(delta.shape[0], np.bool_)
+    marked[begin] = True
+    into_bounds[0] = count = 0
+    for i in range(fixed.shape[0] + 1):
+        for at in range(bounds[i], bounds[i + 1]):
+            if marked[states[at]]:
+                into[count] = states[at]
+                count += 1
+        into_bounds[i + 1] = count
+        if i == fixed.shape[0]:
+            break
+        marked[:] = False
+        for at in range(into_bounds[i], count):
+            s = into[at]
+            if fixed[i] >= 0:
+                if delta[s, fixed[i]] >= 0:
+                    marked[delta[s, fixed[i]]] = True
+                continue
+            for e in range(start[s], start[s + 1]):
+                if label_mantissa[i, label[e]] != 0.0:
+                    marked[target[e]] = True
+
+
+@njit(cache=True)
 def backward(
     start: Ints,
     target: Ints,

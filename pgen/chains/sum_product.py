@@ -28,6 +28,7 @@ class Messages(NamedTuple):
     """Backward messages `(places, S)` as mantissa and power of two, for canvases that begin in state `start`.
 
     `length` is that of the whole canvas; the emissions may cover less (up to the end of a block).
+    `support` lists the states that the canvas can be in at each place: bounds `(places + 1,)` and states.
     """
 
     emissions: Emissions
@@ -35,6 +36,7 @@ class Messages(NamedTuple):
     exponent: Ints
     start: int
     length: int
+    support: tuple[Ints, Ints]
 
     @property
     def log_mass(self) -> float:
@@ -51,8 +53,9 @@ class Messages(NamedTuple):
         changed = np.flatnonzero(emissions.fixed != self.emissions.fixed)
         if not len(changed):
             return self
-        mantissa, exponent = self.mantissa.copy(), self.exponent.copy()
-        _sweep(emissions, self, mantissa, exponent, int(changed[-1]) + 1)
+        mantissa, exponent, kept = np.empty_like(self.mantissa), np.empty_like(self.exponent), int(changed[-1]) + 1
+        mantissa[kept:], exponent[kept:] = self.mantissa[kept:], self.exponent[kept:]
+        _sweep(emissions, self, mantissa, exponent, kept)
         return self._replace(emissions=emissions, mantissa=mantissa, exponent=exponent)
 
 
@@ -64,18 +67,31 @@ def messages(emissions: Emissions, length: int | None = None, start: int | None 
     """
     automaton, places = emissions.automaton, emissions.length + 1
     whole = emissions.length if length is None else length
-    mantissa, exponent = np.zeros((places, automaton.n_states)), np.zeros((places, automaton.n_states), np.int32)
+    mantissa, exponent = np.empty((places, automaton.n_states)), np.empty((places, automaton.n_states), np.int32)
     mantissa[-1] = automaton.within(whole - emissions.length)
     exponent[-1] = np.where(mantissa[-1] > 0, 0, kernels.NOWHERE)
-    made = Messages(emissions, mantissa, exponent, automaton.start if start is None else start, whole)
+    begin = automaton.start if start is None else start
+    made = Messages(emissions, mantissa, exponent, begin, whole, _support(emissions, begin, whole))
     _sweep(emissions, made, mantissa, exponent, emissions.length)
     return made
+
+
+def _support(emissions: Emissions, start: int, length: int) -> tuple[Ints, Ints]:
+    """What of the automaton's support the committed positions leave."""
+    automaton, edges = emissions.automaton, emissions.automaton.edges
+    bounds, states = automaton.support(length, start)
+    into = np.empty(emissions.length + 2, np.int32), np.empty(len(states), np.int32)
+    fixed, labels = emissions.fixed, emissions.labels[0]
+    kernels.reachable(
+        edges.start, edges.target, edges.label, automaton.delta, bounds, states, fixed, labels, start, *into
+    )
+    return into
 
 
 def _sweep(emissions: Emissions, frame: Messages, mantissa: Floats, exponent: Ints, last: int) -> None:
     """Recompute the places before `last`."""
     automaton, edges = emissions.automaton, emissions.automaton.edges
-    bounds, states = automaton.support(frame.length, frame.start)
+    bounds, states = frame.support
     kernels.backward(
         edges.start,
         edges.target,
@@ -157,7 +173,7 @@ def class_ratios(given: Messages) -> Floats:
     """
     emissions = given.emissions
     automaton, edges = emissions.automaton, emissions.automaton.edges
-    bounds, states = automaton.support(given.length, given.start)
+    bounds, states = given.support
     alpha = np.zeros_like(given.mantissa), np.full_like(given.exponent, kernels.NOWHERE)
     alpha[0][0, given.start], alpha[1][0, given.start] = 1.0, 0
     fixed, ratios = emissions.fixed, np.empty((emissions.length, automaton.n_classes))

@@ -12,7 +12,7 @@ states at worst, far less where holes are few. Needs no bound on nesting or leng
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -26,6 +26,8 @@ from pgen.tokens import Vocabulary
 
 Range = tuple[int, int, int]
 """First byte, last byte, target."""
+Edge = tuple[int, int, int]
+"""A state, the byte read there, and the state that follows."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Hole:
 
 def completable(language: Language, vocabulary: Vocabulary, parts: Sequence[bytes | Hole]) -> bool:
     """Whether some tokens in the holes make the parts a member (residual not considered)."""
-    return _intersects(_network(language.node), _shape(vocabulary, parts))
+    return _intersects(network_of(language.node), _shape(vocabulary, parts))
 
 
 def contradiction(language: Language, vocabulary: Vocabulary, parts: Sequence[bytes | Hole]) -> int | None:
@@ -57,7 +59,7 @@ def contradiction(language: Language, vocabulary: Vocabulary, parts: Sequence[by
     return len(parts)
 
 
-class _Network(NamedTuple):
+class Network(NamedTuple):
     """State 0 is the start, 1 the end; per state byte ranges, jumps, and calls as (rule, return state)."""
 
     ranges: dict[int, list[Range]]
@@ -67,7 +69,7 @@ class _Network(NamedTuple):
     ends: list[int]
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """A byte automaton that begins in state 0: per state ranges and jumps, and its final state."""
 
     ranges: dict[int, list[Range]]
@@ -76,7 +78,8 @@ class _Shape(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _network(node: ir.Node) -> _Network:
+def network_of(node: ir.Node) -> Network:
+    """The language as a recursive transition network; cached."""
     laid = fragment(node)
     ranges, jumps, calls = defaultdict[int, list[Range]](list), defaultdict[int, list[int]](list), defaultdict(list)
     for source, low, high, target in laid.edges.tolist():
@@ -86,11 +89,11 @@ def _network(node: ir.Node) -> _Network:
             ranges[source].append((low, high, target))
     for source, target in laid.jumps.tolist():
         jumps[source].append(target)
-    return _Network(ranges, jumps, calls, laid.begins.tolist(), laid.ends.tolist())
+    return Network(ranges, jumps, calls, laid.begins.tolist(), laid.ends.tolist())
 
 
-def _shape(vocabulary: Vocabulary, parts: Sequence[bytes | Hole]) -> _Shape:
-    made = _Builder(sorted({vocabulary.tokens[token] for token in vocabulary.text_ids}))
+def _shape(vocabulary: Vocabulary, parts: Sequence[bytes | Hole]) -> Shape:
+    made = ShapeBuilder(sorted({vocabulary.tokens[token] for token in vocabulary.text_ids}))
     here = 0
     for part in parts:
         if isinstance(part, bytes):
@@ -101,11 +104,15 @@ def _shape(vocabulary: Vocabulary, parts: Sequence[bytes | Hole]) -> _Shape:
             made.tokens(here, here)
         else:
             for _ in range(part.n_tokens):
-                here = made.tokens(here, made.new())
-    return _Shape(made.ranges, made.jumps, here)
+                target = made.new()
+                made.tokens(here, target)
+                here = target
+    return Shape(made.ranges, made.jumps, here)
 
 
-class _Builder:
+class ShapeBuilder:
+    """Lays out parts as a byte automaton, from state 0 on; every range is a single byte."""
+
     def __init__(self, tokens: Sequence[bytes]) -> None:
         self.ranges, self.jumps = defaultdict[int, list[Range]](list), defaultdict[int, list[int]](list)
         self._tokens, self._size = tokens, 1
@@ -127,73 +134,79 @@ class _Builder:
             source = target
         return source
 
-    def tokens(self, source: int, target: int) -> int:
-        """Every token from one state to another, with shared beginnings."""
-        known = {b"": source}
+    def tokens(self, source: int, target: int) -> list[Edge]:
+        """Every token from one state to another, with shared beginnings; the last edge of each."""
+        known, lasts = {b"": source}, []
         for token in self._tokens:
             for end in range(1, len(token)):
                 if token[:end] not in known:
                     known[token[:end]] = self.new()
                     self.ranges[known[token[: end - 1]]].append((token[end - 1], token[end - 1], known[token[:end]]))
             self.ranges[known[token[:-1]]].append((token[-1], token[-1], target))
-        return target
+            lasts.append((known[token[:-1]], token[-1], target))
+        return lasts
 
 
 Frame = tuple[int, int]
 """A rule (-1: the start) and the automaton state in which it is entered."""
+Place = tuple[Frame, int, int]
+"""Where a way through a frame comes to: a state of the network and one of the shape."""
 
 
 @dataclass
-class _Tabulation:
+class Tabulation:
     """What is known of every frame: its exits, and who waits for them."""
 
-    network: _Network
-    shape: _Shape
+    network: Network
+    shape: Shape
     exits: defaultdict[Frame, set[int]] = field(default_factory=lambda: defaultdict(set))
-    callers: defaultdict[Frame, set[tuple[Frame, int]]] = field(default_factory=lambda: defaultdict(set))
-    seen: set[tuple[Frame, int, int]] = field(default_factory=set)
-    waiting: list[tuple[Frame, int, int]] = field(default_factory=list)
+    callers: defaultdict[Frame, set[tuple[Place, int]]] = field(default_factory=lambda: defaultdict(set))
+    seen: set[Place] = field(default_factory=set)
+    waiting: list[Place] = field(default_factory=list)
 
-    def reach(self, frame: Frame, state: int, at: int) -> None:
-        """A place that a way through a frame comes to: `state` of the network and `at` of the shape."""
-        place = frame, state, at
+    def reach(self, place: Place, *origins: Place, byte: int | None = None) -> None:
+        """Note a place that a way through its frame comes to, from `origins`, by reading `byte` (or nothing)."""
         if place not in self.seen:
             self.seen.add(place)
             self.waiting.append(place)
 
-    def follow(self, frame: Frame, state: int, at: int) -> None:
+    def run(self) -> Iterator[Place]:
+        """Reach all there is from the start; the places, as they are looked at."""
+        self.reach(((-1, 0), 0, 0))
+        while self.waiting:
+            place = self.waiting.pop()
+            yield place
+            (rule, _), state, _ = place
+            if rule >= 0 and state == self.network.ends[rule]:
+                self.leave(place)
+            self.follow(place)
+
+    def follow(self, place: Place) -> None:
         """Everything that can come next."""
+        frame, state, at = place
         for low, high, target in self.network.ranges.get(state, ()):
             for first, last, after in self.shape.ranges.get(at, ()):
                 if first <= high and low <= last:
-                    self.reach(frame, target, after)
+                    self.reach((frame, target, after), place, byte=first)
         for target in self.network.jumps.get(state, ()):
-            self.reach(frame, target, at)
+            self.reach((frame, target, at), place)
         for after in self.shape.jumps.get(at, ()):
-            self.reach(frame, state, after)
+            self.reach((frame, state, after), place)
         for rule, back in self.network.calls.get(state, ()):
             called = rule, at
-            self.callers[called].add((frame, back))
-            self.reach(called, self.network.begins[rule], at)
+            self.callers[called].add((place, back))
+            self.reach((called, self.network.begins[rule], at))
             for exit_at in tuple(self.exits[called]):
-                self.reach(frame, back, exit_at)
+                self.reach((frame, back, exit_at), place, (called, self.network.ends[rule], exit_at))
 
-    def leave(self, frame: Frame, at: int) -> None:
-        """A rule can be left in `at`: resume those that called it."""
+    def leave(self, place: Place) -> None:
+        """A rule can be left here: resume those that called it."""
+        frame, _, at = place
         self.exits[frame].add(at)
         for caller, back in tuple(self.callers[frame]):
-            self.reach(caller, back, at)
+            self.reach((caller[0], back, at), caller, place)
 
 
-def _intersects(network: _Network, shape: _Shape) -> bool:
-    table, start = _Tabulation(network, shape), (-1, 0)
-    table.reach(start, 0, 0)
-    while table.waiting:
-        frame, state, at = table.waiting.pop()
-        rule = frame[0]
-        if rule < 0 and state == 1 and at == shape.final:
-            return True
-        if rule >= 0 and state == network.ends[rule]:
-            table.leave(frame, at)
-        table.follow(frame, state, at)
-    return False
+def _intersects(network: Network, shape: Shape) -> bool:
+    table = Tabulation(network, shape)
+    return any(place == ((-1, 0), 1, shape.final) for place in table.run())

@@ -7,6 +7,7 @@ slots and the stop. What the constraint then leaves is the weight of the step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import ModelError
+from pgen.gaps.step_kernels import picked, weighed
 from pgen.sampling.logspace import log_or_ninf
 from pgen.sampling.rng import Rng
-from pgen.sampling.weighted import invert
 
 if TYPE_CHECKING:
     from pgen.backends.base import Insertions
@@ -28,11 +29,12 @@ DEAD = -2
 
 
 class OpenSlots(NamedTuple):
-    """Consecutive slots from `first` on that take the tokens whose class is in their row of `within (S, C)`."""
+    """Consecutive slots from `first` on; one takes a token iff `further (S, C)` is at most `most` for its class."""
 
     first: int
-    within: NDArray[np.bool_]
-    class_of: NDArray[np.integer]
+    further: NDArray[np.int32]
+    most: int
+    class_of: NDArray[np.int32]
 
 
 class Choice(NamedTuple):
@@ -45,12 +47,13 @@ class Choice(NamedTuple):
 class Masses(NamedTuple):
     """Probabilities of what is allowed: `stop`, and `tokens (S, V)` float64 for the open slots `slots (S,)`.
 
-    `precise`: the model computes in float64.
+    `sums (S,)` are those of `tokens`; `precise`: the model computes in float64.
     """
 
     stop: float
     slots: NDArray[np.int64]
     tokens: NDArray[np.float64]
+    sums: NDArray[np.float64]
     precise: bool
 
 
@@ -64,30 +67,41 @@ class Drawn(NamedTuple):
 
 def masses(step: Insertions, choice: Choice) -> Masses:
     """All 0 where the model has no mass for any open slot nor the stop; raises `ModelError` on NaN or +inf."""
-    shown = [np.exp(step.slots[o.first : o.first + len(o.within)].astype(np.float64)) for o in choice.slots]  # (S, V)
-    stop = float(np.exp(step.stop))
-    total = stop + sum(float(block.sum()) for block in shown)
-    if not np.isfinite(total):
+    counts = [len(o.further) for o in choice.slots]
+    tokens, sums = np.zeros((sum(counts), step.slots.shape[1])), np.zeros(sum(counts))
+    stop, at = math.exp(step.stop), 0
+    total = stop
+    for o, count in zip(choice.slots, counts, strict=True):
+        shown, to = np.ascontiguousarray(step.slots[o.first : o.first + count]), slice(at, at + count)
+        total += weighed(shown, o.further, o.most, o.class_of, tokens[to], sums[to])
+        at += count
+    if not math.isfinite(total):
         raise ModelError(
             f"the model returned log-probabilities whose exponentials sum to {total}",
             hint="NaN or infinite numbers usually mean corrupt weights or a dtype with too little range",
         )
-    total = total or 1.0
-    allowed = [
-        np.where(o.within[:, o.class_of], block, 0.0) / total for o, block in zip(choice.slots, shown, strict=True)
-    ]
-    slots = np.concatenate([np.arange(o.first, o.first + len(o.within)) for o in choice.slots])
-    precise = step.slots.dtype == np.float64
-    return Masses(stop / total if choice.stop else 0.0, slots, np.concatenate(allowed), precise)
+    share = 1.0 / (total or 1.0)
+    tokens *= share
+    sums *= share
+    slots = np.concatenate([np.arange(o.first, o.first + count) for o, count in zip(choice.slots, counts, strict=True)])
+    return Masses(stop * share if choice.stop else 0.0, slots, tokens, sums, step.slots.dtype == np.float64)
 
 
 def draw(allowed: Masses, rng: Rng) -> Drawn:
     """The stop or a slot, then a token in it, each in proportion to its mass; two numbers of `rng`."""
-    ways = np.append(allowed.stop, allowed.tokens.sum(1))  # (1 + S,)
+    ways = np.append(allowed.stop, allowed.sums)  # (1 + S,)
     log_weight = log_or_ninf(float(ways.sum()))
     if log_weight == -np.inf:
         return Drawn(DEAD, DEAD, log_weight)
-    way = invert(ways, rng)
+    way = _picked(ways, rng)
     if way == 0:
         return Drawn(STOP, STOP, log_weight)
-    return Drawn(int(allowed.slots[way - 1]), invert(allowed.tokens[way - 1], rng), log_weight)
+    return Drawn(int(allowed.slots[way - 1]), _picked(allowed.tokens[way - 1], rng), log_weight)
+
+
+def _picked(weights: NDArray[np.float64], rng: Rng) -> int:
+    def breakpoints() -> NDArray[np.float64]:
+        running = np.cumsum(weights)
+        return np.asarray(running / running[-1], np.float64)
+
+    return int(picked(weights, rng.uniform(breakpoints)))

@@ -1,10 +1,11 @@
 """The default method: enumerate where the mass is concentrated, else importance sampling.
 
-A short best-first expansion shows whether the mass is concentrated. If it is, the
-expansion goes on until at most `TOLERANCE` of it is unknown, which is exact for most
-questions with a finite answer at the cost of a few dozen evaluations. Otherwise the
-same trees serve as the proposal of importance sampling, so nothing is evaluated twice.
-Blind resampling is never the default: it loses modes whose evidence comes late.
+A short best-first expansion shows whether the mass is likely to be concentrated. If it is,
+the expansion goes on; if a second look shows that most of the mass is certified, until at
+most `TOLERANCE` of it is unknown, which is exact for most questions with a finite answer
+at the cost of a few dozen evaluations. Otherwise the same trees serve as the proposal of
+importance sampling, so nothing is evaluated twice. Blind resampling is never the
+default: it loses modes whose evidence comes late.
 """
 
 from __future__ import annotations
@@ -30,9 +31,13 @@ PROBE = 8
 """Evaluations to measure the speed of a model by."""
 FIRST_LOOK = 48
 """Evaluations after which a hopeless enumeration is given up."""
+SECOND_LOOK = 128
+"""Evaluations after which enumeration goes on only if it is about to succeed."""
 MAX_EVALUATIONS = 400
 PROMISING = 0.2
-"""Explored share after the first look from which enumeration goes on."""
+"""Likely explored share after the first look from which enumeration goes on."""
+SUCCEEDING = 0.8
+"""Certified explored share after the second look from which enumeration goes on."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,15 @@ class Automatic:
         reason = ""
         # A budget of time asks for a measurement of the model's speed before anything is planned.
         probe = () if context.account.budget.seconds is None else (PROBE,)
-        for limit in (*probe, FIRST_LOOK, MAX_EVALUATIONS):
+        for limit in (*probe, FIRST_LOOK, SECOND_LOOK, MAX_EVALUATIONS):
             try:
                 most = int(min(limit, context.affordable / 2))
                 found = Enumerate(TOLERANCE, max_evaluations=most, max_runs=2_000).run(machine, context, rng)
                 return replace(found, notes=("chosen automatically: the mass is concentrated enough to enumerate",))
             except NotCertified as error:
                 reason = error.message
-                if error.explored < PROMISING and limit != PROBE:
+                hopeless = error.likely < PROMISING if limit < SECOND_LOOK else error.explored < SUCCEEDING
+                if hopeless and limit != PROBE:
                     break
             except (InvalidArgument, LimitExceeded) as error:
                 if context.affordable <= 0:
@@ -81,7 +87,11 @@ class Automatic:
         method = f"Importance({len(found.particles)}) in groups"
         n_evaluations = context.n_evaluations
         return posterior_of(
-            found.particles, label=found.label, method=method, n_evaluations=n_evaluations, notes=found.notes
+            found.particles,
+            label=found.label,
+            method=method,
+            n_evaluations=n_evaluations,
+            notes=(*found.notes, *importance.warnings(context)),
         )
 
 

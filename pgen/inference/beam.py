@@ -15,7 +15,7 @@ Cost: at most `width` model evaluations a step, in one batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -60,7 +60,13 @@ def init(places: Places) -> BeamState:
 
 def candidates(places: Places, waiting: Sequence[Place]) -> Candidates:
     """What may follow the waiting places; one batch of model evaluations."""
-    listed = places.outcomes(waiting)
+    return gathered(waiting, places.outcomes(waiting))
+
+
+def gathered(waiting: Sequence[Place], listed: list[Outcomes]) -> Candidates:
+    """The outcomes of some places in one pool."""
+    if not waiting:
+        return Candidates([], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     sizes = [len(outcomes.log_masses) for outcomes in listed]
     totals = [place.total_log_weight + x.log_masses for place, x in zip(waiting, listed, strict=True)]
     return Candidates(
@@ -77,9 +83,14 @@ def step(places: Places, state: BeamState, width: int) -> BeamState:
     done = np.array([place.total_log_weight for place in state.finished])
     pool = np.concatenate([done, found.log_weights])
     heaviest = np.argsort(-pool, kind="stable")[:width] - len(done)
-    kept = np.sort(heaviest[heaviest >= 0])
+    return follow_all(places, state, found, heaviest[heaviest >= 0])
+
+
+def follow_all(places: Places, state: BeamState, found: Candidates, kept: NDArray[np.int64]) -> BeamState:
+    """Go on with the candidates `kept`; the others are pruned, and what they could have weighed is added up."""
+    kept = np.sort(kept)
     bounds = [places.log_bounds(p, x.log_masses) for p, x in zip(state.waiting, found.outcomes, strict=True)]
-    pruned = np.delete(np.concatenate(bounds), kept)
+    pruned = np.delete(np.concatenate([np.zeros(0), *bounds]), kept)
     followed = [_follow(places, state.waiting, found, int(i), 0.0) for i in kept]
     log_pruned = float(np.logaddexp(state.log_pruned, log_sum_exp(pruned)))
     return _filed(state._replace(waiting=(), log_pruned=log_pruned, dead=_dead_ends(state, found)), followed)
@@ -133,7 +144,7 @@ class Beam:
     tol: float = 0.01
 
     def __post_init__(self) -> None:
-        _check_width(self.width)
+        check_width(self.width)
         if self.spellings not in ("all", "found"):
             raise InvalidArgument(f"spellings={self.spellings!r}: expected 'all' or 'found'")
         if not self.tol > 0:
@@ -141,27 +152,8 @@ class Beam:
 
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Raises `ZeroEvidence` if every run in the beam dies, `InvalidArgument` on infinite choices."""
-        places, notes = Places(machine, context), tuple[str, ...]()
-        state = BeamState(())
-        try:
-            state = init(places)
-            while state.waiting:
-                state = step(places, state, self.width)
-            found = _respelled(places, state.finished, self.tol) if self.spellings == "all" else list(state.finished)
-        except STOPPED as stop:
-            state = _stopped(stop, places, state)
-            found, notes = list(state.finished), (f"{why(stop)}: texts weigh what was found of their spellings",)
-        proven = is_proven(found, state.log_pruned)
-        verdict = "no value can be likelier than the mode" if proven else "a likelier value may have been pruned"
-        return posterior_of(
-            [place.particle for place in (*found, *state.dead)],
-            label="map" if proven else "heuristic",
-            method=repr(self),
-            n_evaluations=context.n_evaluations,
-            complete=True,
-            log_unexplored=state.log_pruned,
-            notes=(verdict, *notes),
-        )
+        tol = self.tol if self.spellings == "all" else None
+        return searched(Places(machine, context), lambda p, s: step(p, s, self.width), repr(self), tol)
 
 
 @dataclass(frozen=True)
@@ -171,7 +163,7 @@ class StochasticBeam:
     width: int = 32
 
     def __post_init__(self) -> None:
-        _check_width(self.width)
+        check_width(self.width)
 
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Raises `ZeroEvidence` if every run dies, `InvalidArgument` on infinite choices."""
@@ -184,7 +176,7 @@ class StochasticBeam:
                 state = draw(rng.at(n_steps), places, state, self.width)
                 n_steps += 1
         except STOPPED as stop:
-            state = _stopped(stop, places, state)
+            state = stopped(stop, places, state)
             label, notes = "heuristic", (f"{why(stop)}: unfinished runs were dropped, which favours short texts",)
         particles = [place.particle for place in (*state.finished, *state.dead)]
         return posterior_of(
@@ -197,7 +189,40 @@ class StochasticBeam:
         )
 
 
-def _stopped(stop: BaseException, places: Places, state: BeamState) -> BeamState:
+def searched(
+    places: Places, advance: Callable[[Places, BeamState], BeamState], method: str, tol: float | None
+) -> Posterior:
+    """A beam led to its end by `advance`; texts weigh all their spellings to within `tol`, or those found (`None`)."""
+    state, notes = BeamState(()), tuple[str, ...]()
+    try:
+        state = init(places)
+        while state.waiting:
+            state = advance(places, state)
+        found = list(state.finished) if tol is None else respelled(places, state.finished, tol)
+    except STOPPED as stop:
+        state = stopped(stop, places, state)
+        found, notes = list(state.finished), (f"{why(stop)}: texts weigh what was found of their spellings",)
+    return reported(places, state, found, method, notes)
+
+
+def reported(
+    places: Places, state: BeamState, found: Sequence[Place], method: str, notes: tuple[str, ...]
+) -> Posterior:
+    """The posterior of what a beam has found, labelled by whether the rest could change the mode."""
+    proven = is_proven(found, state.log_pruned)
+    verdict = "no value can be likelier than the mode" if proven else "a likelier value may have been pruned"
+    return posterior_of(
+        [place.particle for place in (*found, *state.dead)],
+        label="map" if proven else "heuristic",
+        method=method,
+        n_evaluations=places.context.n_evaluations,
+        complete=True,
+        log_unexplored=state.log_pruned,
+        notes=(verdict, *notes),
+    )
+
+
+def stopped(stop: BaseException, places: Places, state: BeamState) -> BeamState:
     """What is left once a search has ended early; raises if nothing is."""
     if not state.finished:
         raise give_up(stop) from None
@@ -205,7 +230,7 @@ def _stopped(stop: BaseException, places: Places, state: BeamState) -> BeamState
     return state._replace(waiting=(), log_pruned=float(np.logaddexp(state.log_pruned, log_sum_exp(left))))
 
 
-def _respelled(places: Places, finished: Sequence[Place], tol: float) -> list[Place]:
+def respelled(places: Places, finished: Sequence[Place], tol: float) -> list[Place]:
     """One run for each combination of choices, its texts with the mass of all their spellings."""
     distinct: dict[object, Place] = {}
     for place in finished:
@@ -227,6 +252,7 @@ def _with_all_spellings(places: Places, place: Place, tol: float) -> Place:
     return place._replace(log_weight=log_weight)
 
 
-def _check_width(width: int) -> None:
+def check_width(width: int) -> None:
+    """Raise `InvalidArgument` unless something fits in the beam."""
     if width < 1:
         raise InvalidArgument(f"width={width}: must be at least 1")

@@ -9,7 +9,7 @@ call are evaluated once. `lookahead` is not used: masses look ahead for free.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ import numpy as np
 
 from pgen.backends.base import LogMarginals, MaskedDiffusion
 from pgen.chains.automaton import PositionAutomaton, canvas_automaton
-from pgen.chains.emissions import emissions
+from pgen.chains.emissions import Emissions, emissions
 from pgen.errors import InvalidArgument, InvalidLanguage, ModelError
 from pgen.inference.canvas_process import CanvasProcess
 from pgen.inference.canvas_steps import Step
@@ -26,7 +26,7 @@ from pgen.inference.canvas_tree import CanvasTree
 from pgen.inference.context import Context
 from pgen.inference.drafts import Drafter, Drawn, Enumerated
 from pgen.language.base import literal
-from pgen.programs.canvas import CanvasDistribution
+from pgen.programs.canvas import CanvasDistribution, CanvasText
 from pgen.programs.orders import Canvas
 from pgen.programs.strings import Tokenization
 from pgen.sampling.rng import Rng
@@ -34,16 +34,22 @@ from pgen.tokens.classes import TokenTable, token_table
 
 MAX_EVALUATIONS = 4096
 """Canvases spent on one score or normaliser before `LimitExceeded`."""
+KEPT_BYTES = 1 << 25
+"""Marginals kept by one run."""
 
 
 class CanvasDraft(NamedTuple):
-    """A canvas with `log_weight` earned so far; `log_expected` is what the last step expected of the next."""
+    """A canvas with `log_weight` earned so far; `log_expected` is what the last step expected of the next.
+
+    `log_preview` is the part of `log_weight` that critics gave to the last preview, to be given back.
+    """
 
     process: CanvasProcess
     canvas: Canvas
     log_weight: float
     log_expected: float
     log_norm: float
+    log_preview: float = 0.0
 
     def reweighted(self, log_weight: float) -> CanvasDraft:
         return self._replace(log_weight=log_weight)
@@ -59,6 +65,9 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
         super().__init__(context)
         self._processes: dict[CanvasDistribution, CanvasProcess] = {}
         self._trees: dict[CanvasDistribution, CanvasTree] = {}
+        self._rows = _Rows()
+        self.walks: dict[tuple[CanvasProcess, Canvas], Any] = {}
+        """What remasking found out about whole canvases (`pgen.inference.canvas_moves`)."""
 
     def begin(
         self, distributions: Sequence[CanvasDistribution], rngs: Sequence[Rng], lookahead: int
@@ -78,8 +87,14 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
             if committed is None:
                 moved.append(draft.reweighted(-math.inf))
                 continue
-            log_weight = draft.log_weight + committed.log_mass - draft.log_expected
-            after = draft._replace(canvas=committed.canvas, log_weight=log_weight, log_expected=committed.log_expected)
+            log_preview = draft.process.log_preview(committed.preview)
+            earned = committed.log_mass - draft.log_expected + log_preview - draft.log_preview
+            after = draft._replace(
+                canvas=committed.canvas,
+                log_weight=draft.log_weight + earned,
+                log_expected=committed.log_expected,
+                log_preview=log_preview,
+            )
             moved.append(_settled(after))
         return moved
 
@@ -121,7 +136,8 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
         """log mass of the language of `.within`, 0 without one; certified, else `LimitExceeded`."""
         if distribution.normalizer is None:
             return 0.0
-        tree = self.tree(replace(distribution, language=distribution.normalizer))
+        counted = distribution.critics[: distribution.n_normalized]
+        tree = self.tree(replace(distribution, language=distribution.normalizer, critics=counted))
         tree.certify(f"the mass of .within({distribution.normalizer!r})", None, MAX_EVALUATIONS)
         return tree.log_found
 
@@ -135,23 +151,62 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
         for (_, horizon, temperature), group in groups.items():
             for wanted in _blocks(list(group), self.context.batch_size):
                 rows = self._marginals(wanted, horizon, temperature)
-                for row, (process, canvas) in zip(rows, wanted, strict=True):
-                    emitted = emissions(process.restriction, row[None], [canvas[:horizon]])[0]
-                    steps[process, canvas] = Step(process, canvas, row, emitted)
+                emitted = _emitted(wanted, rows, horizon)
+                for (process, canvas), row, each in zip(wanted, rows, emitted, strict=True):
+                    steps[process, canvas] = Step(process, canvas, row, each)
         return [steps[request] for request in requests]
 
     def _marginals(self, wanted: Sequence[tuple[CanvasProcess, Canvas]], horizon: int, temperature: float) -> list[Any]:
         """One `(horizon, V)` for each request; equal prompts and canvases are evaluated once."""
-        index: dict[tuple[tuple[int, ...], Canvas], int] = {}
-        rows = [
-            index.setdefault((process.distribution.prompt, canvas[:horizon]), len(index)) for process, canvas in wanted
-        ]
         model = wanted[0][0].model
-        returned = model.marginals([prompt for prompt, _ in index], [canvas for _, canvas in index])
-        self.context.n_evaluations += len(index)
-        _check_shape(model, returned, (len(index), horizon))
-        shaped = _tempered(returned, temperature)
-        return [shaped[row, :, : len(model.vocabulary)] for row in rows]
+        keys = [(id(model), temperature, process.distribution.prompt, canvas[:horizon]) for process, canvas in wanted]
+        known = {key: row for key in dict.fromkeys(keys) if (row := self._rows.get(key)) is not None}
+        index = [key for key in dict.fromkeys(keys) if key not in known]
+        if index:
+            returned = model.marginals([key[2] for key in index], [key[3] for key in index])
+            self.context.n_evaluations += len(index)
+            _check_shape(model, returned, (len(index), horizon))
+            shaped = _tempered(_on_cpu(returned), temperature)
+            for number, key in enumerate(index):
+                known[key] = self._rows.put(key, shaped[number, :, : len(model.vocabulary)])
+        return [known[key] for key in keys]
+
+
+def _emitted(wanted: Sequence[tuple[CanvasProcess, Canvas]], rows: list[Any], horizon: int) -> list[Emissions]:
+    """What the rows `(horizon, V)` say to each process's automaton; arrays for one automaton are summed together."""
+    first = wanted[0][0].restriction
+    canvases = [canvas[:horizon] for _, canvas in wanted]
+    if isinstance(rows[0], np.ndarray) and all(process.restriction is first for process, _ in wanted):
+        return emissions(first, rows, canvases)
+    each = zip(wanted, rows, canvases, strict=True)
+    return [emissions(process.restriction, row[None], [canvas])[0] for (process, _), row, canvas in each]
+
+
+class _Rows:
+    """Marginals of canvases seen lately, so that an unchanged canvas costs no model call; up to `KEPT_BYTES`.
+
+    Arrays only: what lies on a device stays there no longer than it is needed. Rows are views into
+    the batches they came in, which are forgotten together.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+        self._n_bytes = 0
+
+    def get(self, key: Any) -> Any:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def put(self, key: Any, row: Any) -> Any:
+        """Keep a row if it is small enough, and return it."""
+        if not isinstance(row, np.ndarray) or row.nbytes > KEPT_BYTES // 16:
+            return row
+        self._kept[key] = row
+        self._n_bytes += row.nbytes
+        while self._n_bytes > KEPT_BYTES:
+            self._n_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return row
 
 
 def _settled(draft: CanvasDraft) -> CanvasDraft | Drawn:
@@ -159,9 +214,18 @@ def _settled(draft: CanvasDraft) -> CanvasDraft | Drawn:
     text = draft.process.finished(draft.canvas)
     if text is None:
         return draft
-    if not draft.process.holds(text):
+    log_judged = draft.process.log_judged(text)
+    if log_judged == -math.inf:
         return draft.reweighted(-math.inf)
-    return Drawn(text, draft.log_weight - draft.log_expected - draft.log_norm)
+    log_weight = draft.log_weight - draft.log_expected - draft.log_preview + log_judged - draft.log_norm
+    return Drawn(CanvasText.of(text, draft.canvas), log_weight)
+
+
+def _on_cpu(marginals: LogMarginals) -> LogMarginals:
+    """Tensors that lie in main memory as arrays, for which there are faster kernels."""
+    if isinstance(marginals, np.ndarray) or marginals.device.type != "cpu":
+        return marginals
+    return np.asarray(marginals.numpy())
 
 
 def _tempered(marginals: LogMarginals, temperature: float) -> Any:

@@ -6,6 +6,7 @@ text, say) without changing what the order looks at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,12 +17,15 @@ from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.programs.canvas import CanvasDistribution
+from pgen.programs.critics import Panel
 from pgen.programs.orders import Canvas, open_positions
 from pgen.programs.strings import Text
 from pgen.tokens.classes import short_table, token_table
 from pgen.tokens.vocabulary import Vocabulary
 
 ANY = Language(ir.ANY_TEXT, description="any text")
+LOWEST_PREVIEW = -30.0
+"""A preview that critics rule out is a bad sign and no more: another may follow."""
 
 
 class CanvasProcess:
@@ -34,6 +38,7 @@ class CanvasProcess:
         self.language = ANY if distribution.language is None else distribution.language
         self.automaton = _automaton(self.language, self.vocabulary, distribution.length)
         self.restriction = self.automaton if restriction is None else restriction
+        self.critics = Panel(distribution.critics)
         if restriction is None and not _fits(self.automaton, distribution.canvas):
             raise self._misfit()
 
@@ -74,6 +79,15 @@ class CanvasProcess:
         for token in text.tokens:
             state = int(automaton.delta[state, automaton.class_of[token]]) if state >= 0 else -1
         return state >= 0 and bool(automaton.final[state]) and all(fact.holds(text) for fact in self.language.residual)
+
+    def log_judged(self, text: Text) -> float:
+        """What critics give a finished text; -inf if it is no member of the language."""
+        return self.critics.of_text(str(text)) if self.holds(text) else -math.inf
+
+    def log_preview(self, canvas: Canvas | None) -> float:
+        """What critics give the text of a preview, never less than `LOWEST_PREVIEW`; 0 without one."""
+        text = None if canvas is None else self.finished(canvas)
+        return 0.0 if text is None else max(self.critics.of_text(str(text)), LOWEST_PREVIEW)
 
     def partial_text(self, canvas: Canvas) -> str:
         """The canvas as people read it, a box for every open position."""

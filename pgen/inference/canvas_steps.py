@@ -35,7 +35,7 @@ from pgen.chains.emissions import Emissions, emissions
 from pgen.chains.sum_product import Messages
 from pgen.errors import InvalidArgument, LimitExceeded
 from pgen.inference.canvas_process import CanvasProcess
-from pgen.programs.orders import LOW_CONFIDENCE, RANDOM, Canvas, looks_at_language, ranking_of
+from pgen.programs.orders import LOW_CONFIDENCE, RANDOM, Canvas, looks_at_language, open_positions, ranking_of
 from pgen.sampling.rng import Rng
 
 Floats = NDArray[np.float64]
@@ -52,11 +52,13 @@ class Committed(NamedTuple):
     """The canvas after a step; the log mass of the step, and what its marginals give what may follow.
 
     The weight of a draft is the product of masses over what the step before expected.
+    `preview` is the whole canvas that the step drew, where critics ask for it.
     """
 
     canvas: Canvas
     log_mass: float
     log_expected: float
+    preview: Canvas | None = None
 
 
 class Step:
@@ -81,15 +83,18 @@ class Step:
         positions = self._random(rng) if order == RANDOM else self.chosen
         if not positions:
             return None
-        messages = self._looking_ahead(positions)
+        messages = self.looking_ahead(positions)
         if messages.log_mass == -np.inf:
             return None
-        drawn = sum_product.sample(messages, positions, rng)
-        canvas = _filled(self.canvas, positions, drawn.tokens)
+        previewed = self.process.distribution.previewed
+        places = open_positions(self.canvas).tolist() if previewed else positions
+        drawn = dict(zip(places, sum_product.sample(messages, places, rng).tokens, strict=True))
+        canvas = _filled(self.canvas, positions, [drawn[i] for i in positions])
         expected = messages.given(canvas[: self.emitted.length]).log_mass
-        return Committed(canvas, messages.log_mass, expected)
+        preview = _filled(self.canvas, places, list(drawn.values())) if previewed else None
+        return Committed(canvas, messages.log_mass, expected, preview)
 
-    def _looking_ahead(self, positions: tuple[int, ...]) -> Messages:
+    def looking_ahead(self, positions: tuple[int, ...]) -> Messages:
         """Messages in which open positions outside `positions` exclude nothing."""
         floored = self.emitted.floored(positions)
         return self.messages if floored is self.emitted else sum_product.messages(floored, length=len(self.canvas))
@@ -123,7 +128,8 @@ class Step:
             return self._by_function(candidates)
         count = self.process.n_commits(self.canvas)
         if not looks_at_language(distribution.order):
-            scores = ranking.scores(candidates, self.marginals[candidates])
+            everything = len(candidates) == len(self.marginals)
+            scores = ranking.scores(candidates, self.marginals if everything else self.marginals[candidates])
         elif self._own_messages.log_mass == -np.inf:
             return ()
         else:
@@ -166,6 +172,7 @@ class Step:
         return tuple(chosen)
 
     def _commit_likeliest(self, rng: Rng) -> Committed | None:
+        distribution = self.process.distribution
         candidates, count = self.process.candidates(self.canvas).tolist(), self.process.n_commits(self.canvas)
         is_last = count == self.canvas.count(None)
         if is_last and self.messages.log_mass == -np.inf:
@@ -176,14 +183,16 @@ class Step:
         best = sorted(range(len(candidates)), key=lambda k: (-confidences[k], candidates[k]))[:count]
         positions = tuple(candidates[k] for k in sorted(best))
         canvas = _filled(self.canvas, positions, [drawn[k] for k in sorted(best)])
+        preview = _filled(self.canvas, candidates, drawn) if distribution.previewed else None
         if log_free == 0.0:
-            return Committed(canvas, 0.0, 0.0)
+            return Committed(canvas, 0.0, 0.0, preview)
         below = self._below(canvas, positions)
         emitted = emissions(self.process.restriction, below[None], [canvas[: len(below)]])[0]
         log_behind = sum_product.messages(emitted, length=len(canvas)).log_mass
         log_mass = self.messages.log_mass
         log_kept = float(np.log1p(-np.exp(log_free)))
-        return Committed(canvas, log_mass, float(np.logaddexp(log_free + log_mass, log_kept + log_behind)))
+        log_expected = float(np.logaddexp(log_free + log_mass, log_kept + log_behind))
+        return Committed(canvas, log_mass, log_expected, preview)
 
     def _log_free_share(self) -> float:
         """log probability of drawing this step without the language: 0 where the language has no mass."""
@@ -229,7 +238,7 @@ class Step:
     def _fillings(self, positions: Sequence[int]) -> Iterator[tuple[Canvas, float]]:
         """The ways to fill `positions` inside the language, with their log mass under the marginals."""
         begun = [(self.canvas, 0.0)] if len(positions) else []
-        messages = self._looking_ahead(tuple(positions))
+        messages = self.looking_ahead(tuple(positions))
         for position in positions:
             grown: list[tuple[Canvas, float]] = []
             for canvas, log_mass in begun:

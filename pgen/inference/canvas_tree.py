@@ -55,8 +55,9 @@ class CanvasTree:
 
     @property
     def log_frontier(self) -> float:
-        """log mass of the canvases that are not expanded."""
-        return log_sum_exp(self._pending.values())
+        """log of the most that the canvases which are not expanded can weigh."""
+        pending = log_sum_exp(self._pending.values())
+        return pending + self.process.critics.log_bound if pending > -math.inf else pending
 
     @property
     def explored(self) -> float:
@@ -64,7 +65,7 @@ class CanvasTree:
         found, frontier = self.log_found, self.log_frontier
         if frontier == -math.inf:
             return 1.0
-        return math.exp(found - np.logaddexp(found, frontier)) if found > -math.inf else 0.0
+        return math.exp(found - np.logaddexp(found, frontier)) if found > -math.inf and frontier < math.inf else 0.0
 
     def certify(self, what: str, tolerance: float | None, max_evaluations: int) -> None:
         """Expand until at most `tolerance` of the mass is unknown (`None`: nothing but rounding).
@@ -126,5 +127,5 @@ class CanvasTree:
                 raise LimitExceeded(f"more than {MAX_PENDING:,} canvases wait to be expanded")
             self._pending[canvas] = float(np.logaddexp(self._pending.get(canvas, -math.inf), log_mass))
             heapq.heappush(self._heap, (self._priority(canvas), next(self._ties), canvas))
-        elif self.process.holds(text):
-            self.texts[text] = float(np.logaddexp(self.texts.get(text, -math.inf), log_mass))
+        elif (log_judged := self.process.log_judged(text)) > -math.inf:
+            self.texts[text] = float(np.logaddexp(self.texts.get(text, -math.inf), log_mass + log_judged))

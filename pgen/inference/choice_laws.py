@@ -23,8 +23,10 @@ import numpy as np
 from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
 from pgen.inference.context import Context
 from pgen.inference.drafts import AnyDrafter, Draft, Drawn
+from pgen.inference.infill import filled, with_holes
 from pgen.inference.left_to_right import LeftToRight, TokenDraft
 from pgen.programs.distributions import Distribution
+from pgen.programs.infill import Infill
 from pgen.programs.process import TextProcess, TextState
 from pgen.programs.strings import StringDistribution, Text
 from pgen.programs.text import TextDistribution
@@ -144,7 +146,7 @@ class Spelled(Law):
     def drafter(self) -> AnyDrafter:
         return self.left_to_right
 
-    def begin(self, rng: Rng) -> Drawn | TokenDraft:
+    def begin(self, rng: Rng) -> Drawn | Draft:
         return self.resume(self.process.start)
 
     def resume(self, state: TextState) -> Drawn | TokenDraft:
@@ -213,6 +215,27 @@ class Spelled(Law):
         return max(spellings, key=lambda text: self.score(text).log_mass) if len(spellings) > 1 else spellings[0]
 
 
+class SpelledTemplate(Spelled):
+    """A token sequence of a left-to-right model that fills a template; texts know what stands in the holes."""
+
+    def __init__(self, outer: AnyDrafter, inner: LeftToRight, distribution: Infill) -> None:
+        assert isinstance(distribution.inner, TextDistribution)
+        super().__init__(inner, distribution.inner)
+        self.distribution = distribution
+        self._outer = outer
+
+    @property
+    def drafter(self) -> AnyDrafter:
+        return self._outer
+
+    def begin(self, rng: Rng) -> Drawn | Draft:
+        return with_holes(self.distribution, super().begin(rng))
+
+    def member(self, value: Any) -> Text:
+        text = super().member(value)
+        return filled(self.distribution, text) if self.distribution.template.matches(text) else text
+
+
 class Opaque(Law):
     """A text of another kind of model; the weight of a draw is random and kept with it."""
 
@@ -220,19 +243,19 @@ class Opaque(Law):
 
     def __init__(self, drafter: AnyDrafter, distribution: StringDistribution) -> None:
         self._drafter = drafter
-        self._distribution = distribution
+        self.distribution = distribution
 
     @property
     def drafter(self) -> AnyDrafter:
         return self._drafter
 
     def begin(self, rng: Rng) -> Drawn | Draft:
-        (begun,) = self._drafter.begin([self._distribution], [rng], 0)
+        (begun,) = self._drafter.begin([self.distribution], [rng], 0)
         found: Drawn | Draft = begun
         return found
 
     def score(self, value: Any) -> Score:
-        return Score(self._drafter.score(self._distribution, str(value), "all", 1e-9), math.nan)
+        return Score(self._drafter.score(self.distribution, str(value), "all", 1e-9), math.nan)
 
 
 class Laws:
@@ -261,9 +284,14 @@ class Laws:
                 return Listed(drafter.enumerate(distribution, "listing the texts of a move", None, limit).texts)
             except (LimitExceeded, UnsupportedFeature):
                 pass
-        plain = isinstance(distribution, TextDistribution) and not (distribution.critics or distribution.guide)
-        if isinstance(drafter, LeftToRight) and isinstance(distribution, TextDistribution) and plain:
-            return Spelled(drafter, distribution)
+        inner = distribution.inner if isinstance(distribution, Infill) else distribution
+        written = self._context.drafter(inner)
+        plain = isinstance(inner, TextDistribution) and not (inner.critics or inner.guide or inner.proposer)
+        # Drafters of subclasses propose by laws of their own.
+        if type(written) is LeftToRight and isinstance(inner, TextDistribution) and plain:
+            if isinstance(distribution, Infill):
+                return SpelledTemplate(drafter, written, distribution)
+            return Spelled(written, inner)
         return Opaque(drafter, distribution)
 
 

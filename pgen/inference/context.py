@@ -46,6 +46,11 @@ class Context:
         """Evaluations that the budget still allows; inf without one."""
         return self.account.left(self._n_evaluations)
 
+    @property
+    def least_explored(self) -> float:
+        """The least explored share of a text's mass when its drafts began, as far as it is known (`Drafter`)."""
+        return min((drafter.least_explored() for drafter in self._drafters.values()), default=1.0)
+
     def remember(self, key: object, value: float) -> float:
         """Store a score and return it."""
         self._scores[key] = value

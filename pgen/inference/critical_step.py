@@ -5,7 +5,8 @@ Both proposals are weighted properly for p(token) 1[the predicates hold after it
 (`pgen.sampling.awrs`). Their cost is the number of tests, which is what "auto" compares:
 the candidates, shared by all drafts at one prefix, with what the draws of this
 process have needed on average so far, once for each draft. Counting tests, not
-seconds, keeps results a function of the seed.
+seconds, keeps results a function of the seed. Other proposals are in
+`pgen.inference.proposals`.
 
 A guide multiplies each candidate's mass by what it expects afterwards, psi. The weight
 is then that of the enlarged masses over psi of the drawn token: the draft gets psi
@@ -82,7 +83,8 @@ def candidates(process: TextProcess, state: TextState, given: Distribution, row:
 
 def is_needed(process: TextProcess) -> bool:
     """Whether a masked draw from the model's own probabilities is not all there is to do."""
-    return process.critics.selective or process.guide is not None or process.measure is not None
+    foreign = process.guide is not None or process.distribution.proposer is not None
+    return process.critics.selective or foreign or process.measure is not None
 
 
 def draw(found: Candidates, rng: Rng, proposal: Proposal, tally: Tally, n_sharing: int) -> tuple[int, float]:
@@ -91,7 +93,7 @@ def draw(found: Candidates, rng: Rng, proposal: Proposal, tally: Tally, n_sharin
         return DEAD, -math.inf
     if proposal == "auto":
         proposal = "mask" if len(found.outcomes) <= n_sharing * tally.mean else "awrs"
-    if proposal == "mask" or not found.process.critics.selective:
+    if proposal != "awrs" or not found.process.critics.selective:
         return _masked(found, rng)
     drawn = awrs(rng, found.log_masses, found.passes)
     tally.add(drawn)

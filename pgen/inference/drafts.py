@@ -69,6 +69,10 @@ class Drafter(ABC, Generic[DistributionT, DraftT]):
     ) -> list[DraftT | Drawn]:
         """A draft each; `lookahead` bounds the evaluations spent beforehand on all of them together."""
 
+    def least_explored(self) -> float:
+        """The least share of a weighed text's mass that is likely to have been explored before its drafts began."""
+        return 1.0
+
     @abstractmethod
     def step(self, drafts: Sequence[DraftT], rngs: Sequence[Rng]) -> list[DraftT | Drawn]:
         """Each draft one step further."""

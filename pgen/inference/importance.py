@@ -3,7 +3,8 @@
 Each run draws its texts from the prefix tree (stratified over the runs) and then from the masked
 model (`particles`), and is weighted by what that left out. `lookahead` is how many
 distinct prefixes each text's tree may evaluate before the particles start, shared by
-all of them; 0 gives the plain masked proposal.
+all of them; 0 gives the plain masked proposal. By default it is the number of particles,
+but at least `LOOKAHEAD`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ from pgen.inference.posterior import Posterior, posterior_of
 from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size
 from pgen.sampling.rng import Rng
+
+LOOKAHEAD = 32
+"""The least look-ahead by default: what a few particles find is only as good as where they start."""
+
+KNOWN = 0.8
+"""Explored share of every text from which a sampled posterior carries no warning."""
 
 
 class ImportanceState(NamedTuple):
@@ -58,7 +65,7 @@ def log_weights_of(particles: Sequence[Particle]) -> np.ndarray[tuple[int], np.d
 
 @dataclass(frozen=True)
 class Importance:
-    """Independent weighted runs; see the module for `lookahead` (default: as many as particles)."""
+    """Independent weighted runs; see the module for `lookahead`."""
 
     particles: int = 64
     lookahead: int | None = None
@@ -68,7 +75,7 @@ class Importance:
 
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Run all particles to their end. Raises `ZeroEvidence` if every one dies."""
-        population = Population(machine, context, self.particles if self.lookahead is None else self.lookahead)
+        population = Population(machine, context, lookahead_of(self.particles, self.lookahead))
         state, ess_path = init(population, self.particles), []
         found = Remains(state.particles, "consistent", ())
         try:
@@ -84,7 +91,7 @@ class Importance:
             method=repr(self),
             n_evaluations=context.n_evaluations,
             ess_path=ess_path,
-            notes=found.notes,
+            notes=(*found.notes, *warnings(context)),
         )
 
 
@@ -94,3 +101,20 @@ def check_particles(particles: int, lookahead: int | None) -> None:
         raise InvalidArgument(f"particles={particles}: at least one is needed")
     if lookahead is not None and lookahead < 0:
         raise InvalidArgument(f"lookahead={lookahead}: must not be negative")
+
+
+def warnings(context: Context) -> tuple[str, ...]:
+    """What a sampled posterior says if most of its particles may have begun without knowing where the mass is."""
+    share = context.least_explored
+    if share >= KNOWN:
+        return ()
+    return (
+        f"Warning: only {share:.2g} of the mass of a text is likely to have been explored before the runs began; what "
+        "they have not met may weigh more than all they have found, and the weights cannot show it. "
+        "Allow a larger lookahead, or compare log_evidence over several seeds (pgen.Replicated)",
+    )
+
+
+def lookahead_of(particles: int, lookahead: int | None) -> int:
+    """`lookahead` if it is given, else the default for so many particles."""
+    return max(LOOKAHEAD, particles) if lookahead is None else lookahead

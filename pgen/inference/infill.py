@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
             inside = [distributions[i].inner for i in indices]
             share = lookahead * len(indices) // len(distributions)
             for i, one in zip(indices, drafter.begin(inside, [rngs[i] for i in indices], share), strict=True):
-                begun[i] = _wrapped(distributions[i], one)
+                begun[i] = with_holes(distributions[i], one)
         return [begun[i] for i in range(len(distributions))]
 
     def step(self, drafts: Sequence[InfillDraft], rngs: Sequence[Rng]) -> list[InfillDraft | Drawn]:
@@ -45,7 +46,7 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
         for drafter, indices in self._by_kind([draft.distribution for draft in drafts]):
             inside = [drafts[i].inner for i in indices]
             for i, one in zip(indices, drafter.step(inside, [rngs[i] for i in indices]), strict=True):
-                moved[i] = _wrapped(drafts[i].distribution, one)
+                moved[i] = with_holes(drafts[i].distribution, one)
         return [moved[i] for i in range(len(drafts))]
 
     def score(self, distribution: Infill, text: str, tokenization: Tokenization, tol: float) -> float:
@@ -53,7 +54,7 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
 
     def enumerate(self, distribution: Infill, what: str, tolerance: float | None, max_evaluations: int) -> Enumerated:
         found = self.context.drafter(distribution.inner).enumerate(distribution.inner, what, tolerance, max_evaluations)
-        texts = [(_filled(distribution, text), log_mass) for text, log_mass in found.texts]
+        texts = [(filled(distribution, text), log_mass) for text, log_mass in found.texts]
         return Enumerated(list(texts), found.log_rest)
 
     def _by_kind(self, distributions: Sequence[Infill]) -> list[tuple[Any, list[int]]]:
@@ -64,11 +65,13 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
         return list(kinds.values())
 
 
-def _wrapped(distribution: Infill, one: Any) -> InfillDraft | Drawn:
-    if isinstance(one, Drawn):
-        return one._replace(text=_filled(distribution, one.text))
-    return InfillDraft(distribution, one)
+def with_holes(distribution: Infill, one: Draft | Drawn) -> InfillDraft | Drawn:
+    """A draft of the distribution inside as one of `distribution`, or its finished text with the holes."""
+    if not isinstance(one, Drawn):
+        return InfillDraft(distribution, one)
+    return one if one.log_weight == -math.inf else one._replace(text=filled(distribution, one.text))
 
 
-def _filled(distribution: Infill, text: Text) -> Filled:
+def filled(distribution: Infill, text: Text) -> Filled:
+    """A text of the template with what stands in its holes."""
     return text if isinstance(text, Filled) else Filled.of(text, distribution.template.parse(text))

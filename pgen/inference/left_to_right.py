@@ -21,12 +21,16 @@ from pgen.inference.context import Context
 from pgen.inference.critical_step import Tally
 from pgen.inference.drafts import Drafter, Drawn, Enumerated
 from pgen.inference.prefix_tree import PrefixTree, Stratum, Weighed
+from pgen.inference.proposals import Proposals
 from pgen.programs.process import TextProcess, TextState
 from pgen.programs.strings import Text, Tokenization
 from pgen.programs.text import TextDistribution
 from pgen.sampling.rng import Rng
-from pgen.sampling.token_step import DEAD, STOP, step
+from pgen.sampling.token_step import DEAD, STOP, Choice, step
 from pgen.sampling.token_step import Drawn as Drawing
+
+UNLIKELY = 0.1
+"""Drafts that may be expected beyond the explored part of a tree when the look-ahead ends early."""
 
 
 class TokenDraft(NamedTuple):
@@ -38,9 +42,11 @@ class TokenDraft(NamedTuple):
     log_norm: float
     log_potential: float = 0.0
     """The part of `log_weight` that critics gave to the tokens so far, to be traded for the next."""
+    log_survival: float = 0.0
+    """The part of `log_potential` that stands for what is expected to be left of the mass at the end."""
 
     def reweighted(self, log_weight: float) -> TokenDraft:
-        return self._replace(log_weight=log_weight)
+        return TokenDraft(self.process, self.state, log_weight, self.log_norm, self.log_potential, self.log_survival)
 
     def judged(self, log_potential: float) -> TokenDraft:
         """The same draft after the critics have changed their mind."""
@@ -60,6 +66,9 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         self._processes: dict[TextDistribution, TextProcess] = {}
         self._trees: dict[TextDistribution, PrefixTree] = {}
         self._tallies: defaultdict[TextProcess, Tally] = defaultdict(Tally)
+        self._least_explored = 1.0
+        self._following: dict[tuple[TextProcess, int, int], tuple[int, bool]] = {}
+        self._proposals = Proposals(self.weigh_many)
 
     def begin(
         self, distributions: Sequence[TextDistribution], rngs: Sequence[Rng], lookahead: int
@@ -70,6 +79,8 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         """
         trees = [self.tree(distribution) for distribution in distributions]
         self._explore(trees, lookahead)
+        weighed = [tree for tree in trees if not tree.process.distribution.is_free]
+        self._least_explored = min([self._least_explored, *(tree.likely_explored for tree in weighed)])
         begun: dict[int, TokenDraft | Drawn] = {}
         for indices in _grouped(range(len(trees)), lambda i: id(trees[i])):
             count = len(indices)
@@ -79,26 +90,33 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
                 begun[i] = self._begin(distributions[i], rngs[i], Stratum((rank + rotation) % count, count))
         return [begun[i] for i in range(len(trees))]
 
+    def least_explored(self) -> float:
+        return self._least_explored
+
     def step(self, drafts: Sequence[TokenDraft], rngs: Sequence[Rng]) -> list[TokenDraft | Drawn]:
         moved: dict[int, TokenDraft | Drawn] = {}
-        for indices in _grouped(range(len(drafts)), lambda i: (id(drafts[i].process.model), *drafts[i].process.shape)):
+        for indices in _sharing(drafts):
             chosen = [drafts[i] for i in indices]
             weighed = self.weigh_many([(draft.process, draft.state) for draft in chosen])
-            tokens, earned = self._draw(chosen, weighed, [rngs[i] for i in indices])
-            for i, draft, token, log_weight in zip(indices, chosen, tokens, earned, strict=True):
-                moved[i] = _extended(draft.reweighted(draft.log_weight + float(log_weight)), int(token))
+            drawn = self._draw(chosen, weighed, [rngs[i] for i in indices])
+            outcomes = zip(indices, chosen, drawn.tokens.tolist(), drawn.log_weights.tolist(), strict=True)
+            for i, draft, token, log_weight in outcomes:
+                moved[i] = self._extended(draft, token, draft.log_weight + log_weight)
         return [moved[i] for i in range(len(drafts))]
 
     def _draw(self, drafts: Sequence[TokenDraft], weighed: Weighed, rngs: Sequence[Rng]) -> Drawing:
         """Tokens and log weights: under predicates one draft at a time, otherwise all in one kernel call."""
-        if not any(critical_step.is_needed(draft.process) for draft in drafts):
-            choices = [draft.process.choice(draft.state) for draft in drafts]
-            return step(weighed.given, weighed.rows, choices, rngs)
+        if not any(critical_step.is_needed(process) for process in {draft.process for draft in drafts}):
+            return step(weighed.given, weighed.rows, _choices(drafts), rngs)
         n_sharing = Counter((draft.process, row) for draft, row in zip(drafts, weighed.rows, strict=True))
+        pairs = zip(drafts, weighed.rows, strict=True)
+        listed = [critical_step.candidates(draft.process, draft.state, weighed.given, row) for draft, row in pairs]
         drawn = []
-        for draft, row, rng in zip(drafts, weighed.rows, rngs, strict=True):
-            process = draft.process
-            found = critical_step.candidates(process, draft.state, weighed.given, row)
+        for found, row, rng in zip(self._proposals.apply(listed), weighed.rows, rngs, strict=True):
+            process = found.process
+            if self._proposals.walks(process):
+                drawn.append(self._proposals.walk(found, rng))
+                continue
             shared, tally = n_sharing[process, row], self._tallies[process]
             drawn.append(critical_step.draw(found, rng, process.distribution.proposal, tally, shared))
         return Drawing(np.array([token for token, _ in drawn]), np.array([log_weight for _, log_weight in drawn]))
@@ -125,6 +143,7 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         key = replace(distribution, normalizer=None)
         if key not in self._processes:
             self._processes[key] = TextProcess(key)
+            self._processes[key].on_evaluation = self._count
         return self._processes[key]
 
     def tree(self, distribution: TextDistribution) -> PrefixTree:
@@ -156,11 +175,15 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         self.context.n_evaluations += len(index)
         return Weighed(process.weigh(np.concatenate(blocks) if len(blocks) > 1 else blocks[0]), rows)
 
+    def _count(self, n_evaluations: int) -> None:
+        self.context.n_evaluations += n_evaluations
+
     def _explore(self, trees: Sequence[PrefixTree], lookahead: int) -> None:
-        """Spend the look-ahead on the trees, shared evenly."""
-        different = {id(tree): tree for tree in trees}
-        for tree in different.values():
-            tree.expand(max(0, lookahead // len(different) - tree.n_evaluations))
+        """Spend the look-ahead on the trees, shared evenly, until no draft is likely to find anything new."""
+        n_drafts = Counter(map(id, trees))
+        for tree in {id(tree): tree for tree in trees}.values():
+            left = max(0, lookahead // len(n_drafts) - tree.n_evaluations)
+            tree.explore(left, UNLIKELY / n_drafts[id(tree)])
 
     def _begin(self, distribution: TextDistribution, rng: Rng, stratum: Stratum) -> TokenDraft | Drawn:
         log_norm = self.log_normalizer(distribution)
@@ -168,19 +191,51 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         draft = TokenDraft(self.process(distribution), start.state, start.log_weight, log_norm)
         if start.text is not None:
             return _finished(draft, start.text)
-        return draft.judged(draft.process.log_potential(draft.state))
+        draft = draft._replace(log_survival=start.log_survival)
+        return draft.judged(draft.process.log_potential(draft.state) + draft.log_survival)
+
+    def _extended(self, draft: TokenDraft, token: int, log_weight: float) -> TokenDraft | Drawn:
+        """The draft after one more outcome; `log_weight` is what it has earned with it."""
+        process = draft.process
+        if token == DEAD:
+            return draft.reweighted(-math.inf)
+        if token == STOP or process.ends(token):
+            return _finished(draft.reweighted(log_weight), process.text(draft.state))
+        state, goes_on = self._advanced(process, draft.state, token)
+        after = TokenDraft(process, state, log_weight, draft.log_norm, draft.log_potential, draft.log_survival)
+        text = None if goes_on else process.finished(state)
+        if text is not None:
+            return _finished(after, text)
+        return after.judged(process.log_potential(state) + draft.log_survival) if process.has_potential else after
+
+    def _advanced(self, process: TextProcess, state: TextState, token: int) -> tuple[TextState, bool]:
+        """The next state, and whether its automaton state alone says that the text is not finished there."""
+        key = process, state.automaton, token
+        known = self._following.get(key)
+        if known is None:
+            after = process.advance(state, token)
+            by_state = not process.free and not process.distribution.stop
+            self._following[key] = known = after.automaton, by_state and process.finished(after) is None
+        return TextState((*state.tokens, token), known[0]), known[1]
 
 
-def _extended(draft: TokenDraft, token: int) -> TokenDraft | Drawn:
-    if token == DEAD:
-        return draft.reweighted(-math.inf)
-    if token == STOP or draft.process.ends(token):
-        return _finished(draft, draft.process.text(draft.state))
-    draft = draft._replace(state=draft.process.advance(draft.state, token))
-    text = draft.process.finished(draft.state)
-    if text is not None:
-        return _finished(draft, text)
-    return draft.judged(draft.process.log_potential(draft.state)) if draft.process.has_potential else draft
+def _sharing(drafts: Sequence[TokenDraft]) -> list[list[int]]:
+    """Indices of the drafts that can be weighed in one call, by model and process shape."""
+    different = {id(draft.process): draft.process for draft in drafts}
+    kinds = {key: (id(process.model), *process.shape) for key, process in different.items()}
+    return _grouped(range(len(drafts)), lambda i: kinds[id(drafts[i].process)])
+
+
+def _choices(drafts: Sequence[TokenDraft]) -> list[Choice]:
+    """What each may do next; it depends on its automaton state and its number of tokens alone."""
+    known: dict[tuple[int, int, int], Choice] = {}
+    choices = []
+    for process, state, *_ in drafts:
+        key = id(process), state.automaton, len(state.tokens)
+        if key not in known:
+            known[key] = process.choice(state)
+        choices.append(known[key])
+    return choices
 
 
 def _finished(draft: TokenDraft, text: Text) -> TokenDraft | Drawn:

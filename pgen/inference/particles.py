@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pgen.errors import PgenError
+from pgen.inference import joint_drafts
 from pgen.inference.context import Context
 from pgen.inference.drafts import AnyDrafter, Draft, Drawn, at_sites
 from pgen.inference.observing import observe_all
@@ -51,7 +52,7 @@ class Particle(NamedTuple):
 
     def unweighted(self) -> Particle:
         """The same run with weight one, as after resampling."""
-        return self._replace(log_weight=0.0, draft=self.draft.reweighted(0.0) if self.draft else None)
+        return Particle(self.suspension, 0.0, self.draft.reweighted(0.0) if self.draft else None)
 
 
 class Population(NamedTuple):
@@ -99,22 +100,23 @@ class Population(NamedTuple):
             chosen = begins if moved[i].draft is None else steps
             chosen[self.context.drafter(_strings(moved[i]))].append(i)
         for drafter, indices in begins.items():
-            distributions = [_strings(moved[i]) for i in indices]
-            with at_sites(_address(moved[i]) for i in indices):
-                begun = drafter.begin(distributions, [rng.at(i) for i in indices], self.lookahead)
+            runs = [joint_drafts.waiting_together(moved[i].suspension) for i in indices]
+            with at_sites(effect.address for effects in runs for effect in effects):
+                begun = joint_drafts.begin(drafter, runs, rng, indices, self.lookahead)
             self._drafted(moved, indices, begun)
         for drafter, indices in steps.items():
-            drafts = [moved[i].draft for i in indices]
-            with at_sites(_address(moved[i]) for i in indices):
-                stepped = drafter.step(drafts, [rng.at(i) for i in indices])
+            drafts = [draft for i in indices if (draft := moved[i].draft) is not None]
+            with at_sites(e.address for i in indices for e in joint_drafts.waiting_together(moved[i].suspension)):
+                stepped = joint_drafts.step(drafter, drafts, rng, indices)
             self._drafted(moved, indices, stepped)
 
     def _drafted(self, moved: list[Particle], indices: Sequence[int], results: Sequence[Draft | Drawn]) -> None:
         for i, result in zip(indices, results, strict=True):
-            if isinstance(result, Drawn):
-                moved[i] = self._decided(moved[i]._replace(draft=None), result.text, result.log_weight)
-            else:
-                moved[i] = moved[i]._replace(draft=result)
+            texts = joint_drafts.finished(result)
+            moved[i] = Particle(moved[i].suspension, moved[i].log_weight, None if texts else result)  # type: ignore[arg-type]
+            for drawn in texts:
+                if moved[i].running:
+                    moved[i] = self._decided(moved[i], drawn.text, drawn.log_weight)
 
     def _decided(self, particle: Particle, value: Any, log_weight: float) -> Particle:
         """The particle after its program has received `value` and run on to its next choice."""
@@ -137,12 +139,6 @@ def log_weight_since(after: Suspension, before: Suspension | None) -> float:
         assert here.parent is not None
         here = here.parent
     return total
-
-
-def _address(particle: Particle) -> str:
-    effect = particle.suspension.effect
-    assert effect is not None
-    return effect.address
 
 
 def _strings(particle: Particle) -> StringDistribution:

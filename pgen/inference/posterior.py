@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument, ZeroEvidence
+from pgen.inference.accounts import Removal, ancestors, deaths, removals
+from pgen.inference.pareto import pareto_k
 from pgen.language.base import late
 from pgen.programs.trace import Trace
 from pgen.sampling.logspace import effective_sample_size, log_sum_exp, normalized
 
 if TYPE_CHECKING:
+    import arviz
     from matplotlib.axes import Axes
 
     from pgen.inference.particles import Particle
@@ -43,6 +46,12 @@ class Posterior:
     log_unexplored: float = -math.inf
     ess_path: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    deaths: tuple[tuple[str, int], ...] = ()
+    """`(statement, runs that died there)`; runs that resampling replaced are not known any more."""
+    lineage: tuple[int, ...] = ()
+    """`(N,)` where runs were resampled: which of the starting runs each descends from."""
+    removals: tuple[Removal, ...] = ()
+    """What each statement did to the mass (`pgen.inference.accounts`); empty where runs were resampled."""
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -53,6 +62,25 @@ class Posterior:
     def ess(self) -> float:
         """Effective sample size (sum w)^2 / sum w^2; of an enumeration, how many values share the mass."""
         return effective_sample_size(self.log_weights)
+
+    @property
+    def n_dead(self) -> int:
+        """Runs of weight 0 at the end; they are not among `values`."""
+        return sum(count for _, count in self.deaths)
+
+    @property
+    def pareto_k(self) -> float:
+        """Tail shape of the weights (`pgen.inference.pareto`): above 0.7 averages are not to be trusted.
+
+        NaN for enumerations and fewer than 25 runs, -inf where the largest weights are equal.
+        """
+        dead = np.full(self.n_dead, -math.inf)
+        return math.nan if self.complete else pareto_k(np.concatenate([self.log_weights, dead]))
+
+    @property
+    def ancestors(self) -> tuple[int, ...]:
+        """For the n-th latent choice, how many different runs up to there these descend from; () for enumerations."""
+        return () if self.complete else ancestors(self.traces)
 
     def probabilities(self) -> dict[Any, float]:
         """Return value -> posterior probability, likeliest first."""
@@ -98,6 +126,16 @@ class Posterior:
         running = np.cumsum(self.weights)
         chosen = np.searchsorted(running / running[-1], points, side="right")
         return [self.values[int(i)] for i in chosen]
+
+    def to_arviz(self, draws: int = 1000, *, weighted: bool = False) -> arviz.InferenceData:
+        """For ArviZ's plots and summaries: each site a variable, its values by (chain, draw).
+
+        Chains keep their states. Weighted runs become `draws` equal ones by deterministic
+        systematic resampling, or, with `weighted`, stay as they are beside `sample_stats.log_weight`.
+        Texts and other labels are coded by numbers (`pgen.inference.arviz_export`). Needs
+        `pip install 'pgen[arviz]'`.
+        """
+        return late("pgen.inference.arviz_export:to_arviz")(self, draws, weighted)
 
     def diagnose(self) -> str:
         """In words: how far to trust this result, and what to do about it."""
@@ -146,9 +184,10 @@ def posterior_of(
     log_evidence: float = 0.0,
     log_unexplored: float = -math.inf,
     ess_path: Sequence[float] = (),
+    lineage: Sequence[int] = (),
     notes: tuple[str, ...] = (),
 ) -> Posterior:
-    """Collect finished particles; `log_evidence` is what earlier resamplings contributed.
+    """Collect finished particles; `log_evidence` is what earlier resamplings contributed, `lineage` whom they left.
 
     Raises `ZeroEvidence`, with the best partial texts, if every particle is dead.
     """
@@ -158,9 +197,6 @@ def posterior_of(
         raise zero_evidence(particles)
     alive = log_weights > -math.inf
     kept = [particle for particle, lives in zip(particles, alive, strict=True) if lives]
-    n_dead = len(particles) - len(kept)
-    if n_dead and not complete:
-        notes += (f"{n_dead} of {len(particles)} runs died with weight 0",)
     return Posterior(
         values=tuple(particle.suspension.value for particle in kept),
         log_weights=log_weights[alive],
@@ -173,6 +209,9 @@ def posterior_of(
         log_unexplored=log_unexplored,
         ess_path=tuple(ess_path),
         notes=notes,
+        deaths=() if complete else deaths(particles),
+        lineage=tuple(start for start, lives in zip(lineage, alive, strict=False) if lives),
+        removals=removals(particles, complete),
     )
 
 
@@ -181,8 +220,11 @@ def zero_evidence(particles: Sequence[Particle]) -> ZeroEvidence:
     ranked = sorted(particles, key=lambda p: (p.suspension.trace.n_choices, len(p.partial_text())), reverse=True)
     partials = list(dict.fromkeys(particle.partial_text() for particle in ranked))[:5]
     place = _last_statement(ranked[0]) if ranked else "the start"
+    places = deaths(particles)
+    counted = ", ".join(f"{count} at {name}" for name, count in places[:3]) + (", ..." if len(places) > 3 else "")
+    elsewhere = f" ({counted})" if len(places) > 1 else ""
     return ZeroEvidence(
-        f"all {len(particles)} runs have weight 0; the one that came furthest died at {place}",
+        f"all {len(particles)} runs have weight 0; the one that came furthest died at {place}{elsewhere}",
         partials=partials,
         hint=f"best partial texts: {partials}. Loosen the condition there, allow more tokens, or use more particles "
         "or a larger lookahead if the event is merely rare",

@@ -11,7 +11,12 @@ because no step multiplies by more than 1. Under the rule "prefix" a text and it
 extensions are paid in full, so there F counts times the most tokens a text may have.
 The frontier is a heap with one entry per expanded node, its best unexpanded child
 (children sorted once, suffix sums kept), so memory is linear in expansions.
-`draw` samples properly from (finished texts, frontier): total mass is the weight.
+
+`draw` samples from (finished texts, frontier), properly weighted. Frontier mass has yet to
+survive: of a prefix that may become an answer perhaps e^-15 ends there by EOS. So it counts
+times psi, the largest share of an expanded prefix that ended in it, which makes the law of
+a draw close to the posterior; a share `BY_MASS` of the draws, scaled by what is not
+certified, ignores psi, lest a prefix that ends more readily than all others be overlooked.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from numpy.typing import NDArray
 from pgen.errors import LimitExceeded
 from pgen.programs.process import TextProcess, TextState
 from pgen.programs.text import Text
-from pgen.sampling.logspace import log_or_ninf, log_sum_exp
+from pgen.sampling.logspace import log_or_ninf, log_sum_exp, normalized
 from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import Choice, Distribution, outcome_masses
 from pgen.sampling.weighted import invert
@@ -36,6 +41,8 @@ from pgen.tokens import TokenAutomaton
 
 EVALUATIONS_AT_ONCE = 8
 """Prefixes per model call: 2 to 4 times faster than one, for a few more evaluations in all."""
+BY_MASS = 0.125
+"""Share of the draws that go by mass alone while nothing is certified."""
 
 
 class Weighed(NamedTuple):
@@ -58,12 +65,14 @@ class Leaf(NamedTuple):
 class Start(NamedTuple):
     """A draw from the tree: a finished `text`, or a `state` to continue from.
 
-    `log_weight` is the tree's mass, without what critics give to the text or the state.
+    `log_weight` is mass over probability of the draw, without what critics give to the text or the
+    state. `log_survival` is what the state was expected to keep until its end (log psi).
     """
 
     text: Text | None
     state: TextState
     log_weight: float
+    log_survival: float = 0.0
 
 
 class Stratum(NamedTuple):
@@ -74,11 +83,15 @@ class Stratum(NamedTuple):
 
 
 class NotCertified(LimitExceeded):
-    """Expansion stopped before the bounds were as tight as asked; `explored` is Z / (Z + F)."""
+    """Expansion stopped before the bounds were as tight as asked.
 
-    def __init__(self, message: str, explored: float, *, hint: str) -> None:
+    `explored` is Z / (Z + F), `likely` what it is likely to be in truth (`PrefixTree.likely_explored`).
+    """
+
+    def __init__(self, message: str, explored: float, *, hint: str, likely: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.explored = explored
+        self.likely = explored if likely is None else likely
 
 
 class _Candidate(NamedTuple):
@@ -132,6 +145,7 @@ class PrefixTree:
         self._nodes: list[_Node] = []
         self._log_remaining: list[float] = []
         self._precise = True
+        self._log_survival = -math.inf
         self._heap: list[tuple[float, int, int]] = []
         self._ties = itertools.count()
         root = _Candidate(process.start, only.start if only else 0, 0.0, 0.0)
@@ -162,12 +176,17 @@ class PrefixTree:
     @property
     def explored(self) -> float:
         """Z / (Z + F); 1 when nothing is left."""
-        found, frontier = self.log_found, self.log_frontier
-        if frontier == -math.inf:
-            return 1.0
-        if frontier == math.inf:
-            return 0.0
-        return math.exp(found - np.logaddexp(found, frontier)) if found > -math.inf else 0.0
+        return _share(self.log_found, self.log_frontier)
+
+    @property
+    def log_survival(self) -> float:
+        """log psi: the largest share of an expanded prefix that ended in it; 0 while no text has ended."""
+        return self._log_survival if self._log_survival > -math.inf else 0.0
+
+    @property
+    def likely_explored(self) -> float:
+        """Z / (Z + psi F): an estimate of the explored share, not a bound."""
+        return _share(self.log_found, self.log_frontier + self.log_survival)
 
     @property
     def exhausted(self) -> bool:
@@ -180,6 +199,12 @@ class PrefixTree:
         while not self.exhausted and self.n_evaluations < target:
             if 1.0 - self.explored <= tolerance:
                 return
+            self._expand_batch(min(EVALUATIONS_AT_ONCE, target - self.n_evaluations))
+
+    def explore(self, n_evaluations: int, tolerance: float) -> None:
+        """Like `expand`, until the unexplored share is likely to be at most `tolerance`."""
+        target = self.n_evaluations + n_evaluations
+        while self.n_evaluations < target and 1.0 - self.likely_explored > tolerance:
             self._expand_batch(min(EVALUATIONS_AT_ONCE, target - self.n_evaluations))
 
     def certify(self, what: str, tolerance: float | None = None, max_evaluations: int = 4096) -> None:
@@ -198,26 +223,38 @@ class PrefixTree:
                 self.explored,
                 hint="use a smaller language, allow more evaluations or a larger tolerance, "
                 "or a sampling method (pgen.Importance, pgen.SMC)",
+                likely=self.likely_explored,
             )
 
     def draw(self, rng: Rng, stratum: Stratum) -> Start:
-        """A finished text or an unexpanded child from one part of the tree's mass, proportional to its mass there."""
+        """A finished text or an unexpanded child, from one part of the law that the module describes."""
         if self._root is not None:
             return Start(None, self._root.state, self._root.log_mass)
         leaves = self.leaves
-        remaining = [x + node.log_potential for x, node in zip(self._log_remaining, self._nodes, strict=True)]
-        log_masses = np.array([*(x.log_mass for x in leaves), *remaining])
-        total = log_sum_exp(log_masses)
-        if total == -math.inf:
+        log_masses, shares = self._starts()
+        if not len(shares):
             return Start(None, self.process.start, -math.inf)
-        chosen = invert(np.exp(log_masses - total), rng, *stratum)
+        chosen = invert(shares, rng, *stratum)
+        log_weight = float(log_masses[chosen] - np.log(shares[chosen]))
         if chosen < len(leaves):
-            return Start(leaves[chosen].text, self.process.start, total - self._finals[leaves[chosen].text])
+            text = leaves[chosen].text
+            return Start(text, self.process.start, log_weight - self._finals[text])
         node = self._nodes[chosen - len(leaves)]
         masses = np.exp(node.log_masses[node.following :] - node.log_remaining)
         token = int(node.children[node.following + invert(masses, rng)])
         state = self.process.advance(node.state, token)
-        return Start(self.process.finished(state), state, total - node.log_potential)
+        return Start(self.process.finished(state), state, log_weight - node.log_potential, self.log_survival)
+
+    def _starts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log masses of the leaves and of what is left of each node, and their shares in a draw; empty: no mass."""
+        remaining = [x + node.log_potential for x, node in zip(self._log_remaining, self._nodes, strict=True)]
+        found = [leaf.log_mass for leaf in self._leaves.values()]
+        log_masses = np.array([*found, *remaining])  # (leaves + nodes,)
+        if log_sum_exp(log_masses) == -math.inf:
+            return log_masses, np.zeros(0)
+        surviving = log_masses + np.repeat([0.0, self.log_survival], [len(found), len(remaining)])
+        by_mass = BY_MASS * (1.0 - self.explored)
+        return log_masses, (1.0 - by_mass) * normalized(surviving) + by_mass * normalized(log_masses)
 
     def _expand_batch(self, size: int) -> None:
         batch = self._pop(size)
@@ -240,6 +277,7 @@ class PrefixTree:
             candidate = self._next_child(index)
             finished = self.process.finished(candidate.state)
             if finished is not None:
+                self._log_survival = 0.0
                 self._pay(finished, candidate.log_mass)
             elif (log_potential := self.process.log_potential(candidate.state)) > -math.inf:
                 batch.append(candidate._replace(log_potential=log_potential))
@@ -265,6 +303,7 @@ class PrefixTree:
         ends = np.isin(tokens, list(self.process.vocabulary.eos))
         ending += float(masses[ends].sum())
         if ending > 0 and (self._only is None or self._only.is_accepting(candidate.spelling)):
+            self._log_survival = max(self._log_survival, min(0.0, math.log(ending)))
             self._pay(self.process.text(candidate.state), candidate.log_mass + math.log(ending))
         self._nodes.append(_Node(candidate, tokens[~ends], masses[~ends]))
         self._log_remaining.append(self._nodes[-1].log_remaining)
@@ -282,3 +321,12 @@ class PrefixTree:
             self._leaves[text] = Leaf(known.text, float(np.logaddexp(known.log_mass, log_paid)))
         elif log_paid > -math.inf:
             self._leaves[text] = Leaf(text, log_paid)
+
+
+def _share(log_found: float, log_rest: float) -> float:
+    """found / (found + rest); 1 when there is no rest."""
+    if log_rest == -math.inf:
+        return 1.0
+    if log_found == -math.inf or log_rest == math.inf:
+        return 0.0
+    return math.exp(log_found - np.logaddexp(log_found, log_rest))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 ROWS = 12
 WIDTH = 60
+FEW = 20
+"""Effective sample size below which a share may well be off by a fifth."""
 
 
 def as_text(posterior: Posterior) -> str:
@@ -55,20 +57,72 @@ def _findings(posterior: Posterior) -> list[str]:
     if posterior.complete:
         share = math.exp(min(0.0, posterior.log_unexplored - posterior.log_evidence))
         if share == 0:
-            return ["Every choice was enumerated: the result is exact to rounding."]
-        return [f"At most {share:.2g} of the mass was left out (unless a later factor is above 0)."]
+            return ["Every choice was enumerated: the result is exact to rounding.", *_eaters(posterior)]
+        return [
+            f"At most {share:.2g} of the mass was left out (unless a later factor is above 0).",
+            *_eaters(posterior),
+        ]
     count, ess = len(posterior.values), posterior.ess
     findings = [
         f"Effective sample size {ess:.1f} of {count}; {len({repr(v) for v in posterior.values})} distinct values."
     ]
     if posterior.label == "exact":
         return findings
-    if ess < 0.1 * count or ess < 4:
-        findings.append("Few runs carry the weight: use more particles, a larger lookahead, or pgen.Enumerate.")
+    if ess < 0.1 * count or ess < FEW:
+        findings.append(
+            f"Warning: few runs carry the weight, a share of one half is known to about ±{0.5 / math.sqrt(ess):.2f}: "
+            "use more particles, a larger lookahead, or pgen.Enumerate."
+        )
     if posterior.ess_path and min(posterior.ess_path) < 2:
         findings.append("At some point one run carried nearly all the weight: the mode may have been lost before.")
+    findings += [*_tail(posterior), *_lineages(posterior), *_dead(posterior), *_eaters(posterior)]
     findings.append("Weights cannot show a mode that no run has visited: compare log_evidence over several seeds.")
     return findings
+
+
+def _tail(posterior: Posterior) -> list[str]:
+    shape = posterior.pareto_k
+    if not shape > 0.5:
+        return []
+    said = f"Pareto k-hat {shape:.2f}: the weights have a heavy tail"
+    if shape <= 0.7:
+        return [f"{said}; averages converge slowly."]
+    return [f"{said}, averages and the evidence are not to be trusted: use a larger lookahead or .guided(...)."]
+
+
+def _lineages(posterior: Posterior) -> list[str]:
+    lineages, count = posterior.ancestors, len(posterior.values)
+    n_roots = len(set(posterior.lineage))
+    if posterior.lineage and n_roots <= count / 4:
+        return [
+            f"Resampling has left descendants of {n_roots} of the runs that started: what those that died early "
+            'might have found is not known. Use resample="choices", a lower ess_threshold, or pgen.Importance.'
+        ]
+    if not lineages or min(lineages) > count / 4:
+        return []
+    place = 1 + lineages.index(min(lineages))
+    return [
+        f"All runs descend from {min(lineages)} at choice {place}: what is said about it rests on as many opinions. "
+        "Use more particles, a lower ess_threshold, or pgen.MCMC to move the runs."
+    ]
+
+
+def _dead(posterior: Posterior) -> list[str]:
+    if not posterior.n_dead:
+        return []
+    total = posterior.n_dead + len(posterior.values)
+    places = ", ".join(f"{count} at {name}" for name, count in posterior.deaths[:3])
+    return [f"{posterior.n_dead} of {total} runs died: {places}{', ...' if len(posterior.deaths) > 3 else ''}."]
+
+
+def _eaters(posterior: Posterior) -> list[str]:
+    """The statements that leave least, if they leave less than a tenth."""
+    rows = [row for row in posterior.removals if row.removed > 0.9]
+    ranked = sorted(rows, key=lambda row: row.log_after - row.log_before)[:3]
+    said = [f"{row.name} left {math.exp(row.log_after - row.log_before):.2g} of the mass before it" for row in ranked]
+    if not said:
+        return []
+    return [f"{'; '.join(said)}. pgen.mass_report(text) charges a text's languages and critics one by one."]
 
 
 def _headline(posterior: Posterior) -> str:

@@ -10,14 +10,19 @@ resampling early kills the particles whose good news comes later. `"tokens"`
 resamples after any token, for long texts with informative prefixes.
 
 log evidence = sum over resamplings of log mean weight, plus log mean final weight.
+
+`steer` shapes what survives: particles are resampled by w psi, with psi a function of a run's values
+so far and its unfinished text, and the survivors weigh 1 / psi, so that any positive psi gives a
+Feynman-Kac flow with the same end (twisted SMC; Whiteley and Lee, "Twisted particle
+filters", AoS 2014). The best psi is the expected weight that is still to come.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +30,15 @@ from numpy.typing import NDArray
 from pgen.errors import InvalidArgument
 from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
-from pgen.inference.importance import check_particles, log_weights_of
+from pgen.inference.importance import check_particles, log_weights_of, lookahead_of, warnings
 from pgen.inference.particles import Particle, Population
 from pgen.inference.posterior import Posterior, posterior_of
 from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size, log_sum_exp, normalized
 from pgen.sampling.resampling import RESAMPLERS
 from pgen.sampling.rng import Rng
+
+Steer = Callable[[Mapping[str, Any], str], float]
 
 
 class SMCState(NamedTuple):
@@ -71,26 +78,47 @@ def _behind(particles: Sequence[Particle], goal: int) -> list[int]:
 
 
 def _resampled(rng: Rng, method: SMC, state: SMCState) -> tuple[SMCState, SMCInfo]:
-    log_weights = log_weights_of(state.particles)
+    log_twists = np.array([_log_twist(method.steer, particle) for particle in state.particles])
+    log_weights = log_weights_of(state.particles) + log_twists
     ess, count = effective_sample_size(log_weights), len(log_weights)
     finished = not any(particle.running for particle in state.particles)
     if finished or ess >= method.ess_threshold * count:
         return state, SMCInfo(ess, None)
     ancestors = RESAMPLERS[method.resampling](rng, normalized(log_weights))
     log_mean = log_sum_exp(log_weights) - math.log(count)
-    survivors = [state.particles[i].unweighted() for i in ancestors]
+    chosen = ancestors.tolist()
+    copied = {i: state.particles[i].unweighted()._replace(log_weight=0.0 - float(log_twists[i])) for i in set(chosen)}
+    survivors = [copied[i] for i in chosen]
     return state._replace(particles=survivors, log_evidence=state.log_evidence + log_mean), SMCInfo(ess, ancestors)
+
+
+def _log_twist(steer: Steer | None, particle: Particle) -> float:
+    """What `steer` expects of a run that is still going on; 0 for the others."""
+    if steer is None or not particle.running:
+        return 0.0
+    values, text = particle.suspension.trace.values(), particle.draft.partial_text() if particle.draft else ""
+    log_twist = float(steer(values, text))
+    if not math.isfinite(log_twist):
+        raise InvalidArgument(
+            f"steer returned {log_twist} for {values!r} and the unfinished text {text!r}: expected a finite number",
+            hint="what cannot be is for pgen.condition to say",
+        )
+    return log_twist
 
 
 @dataclass(frozen=True)
 class SMC:
-    """Particles with resampling; `resampling` is one of systematic, stratified, multinomial, residual."""
+    """Particles with resampling; `resampling` is one of systematic, stratified, multinomial, residual.
+
+    `steer(values, text)` gives log psi (nats) from the values so far by address and the unfinished text ("" if none).
+    """
 
     particles: int = 32
     ess_threshold: float = 0.5
     resampling: str = "systematic"
     resample: Literal["choices", "tokens"] = "choices"
     lookahead: int | None = None
+    steer: Steer | None = None
 
     def __post_init__(self) -> None:
         check_particles(self.particles, self.lookahead)
@@ -103,14 +131,17 @@ class SMC:
 
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Run to the end. Raises `ZeroEvidence` if every particle dies."""
-        population = Population(machine, context, self.particles if self.lookahead is None else self.lookahead)
+        population = Population(machine, context, lookahead_of(self.particles, self.lookahead))
         state, ess_path, n_resampled = init(population, self.particles), [], 0
+        lineage = np.arange(self.particles)
         found = Remains(state.particles, "consistent", ())
         try:
             while any(particle.running for particle in state.particles):
                 state, info = step(rng, population, self, state)
                 ess_path.append(info.ess)
-                n_resampled += info.ancestors is not None
+                if info.ancestors is not None:
+                    lineage = lineage[info.ancestors]
+                    n_resampled += 1
             found = found._replace(particles=state.particles)
         except STOPPED as stop:
             found = remains(stop, state.particles, "consistent")
@@ -121,5 +152,6 @@ class SMC:
             n_evaluations=context.n_evaluations,
             log_evidence=state.log_evidence,
             ess_path=ess_path,
-            notes=(f"resampled {n_resampled} of {len(ess_path)} times", *found.notes),
+            lineage=lineage.tolist(),
+            notes=(f"resampled {n_resampled} of {len(ess_path)} times", *found.notes, *warnings(context)),
         )

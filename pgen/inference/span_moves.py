@@ -24,8 +24,8 @@ from pgen.inference.choice_laws import Law, Spelled
 from pgen.inference.drafts import Drawn
 from pgen.inference.generative import log_redraw_ratio, redraw
 from pgen.inference.left_to_right import LeftToRight, TokenDraft
-from pgen.inference.runs import Keep, Plan, Run, Runner
-from pgen.inference.trace_moves import Move, accepted, draw, log_share, pick
+from pgen.inference.runs import Keep, Plan, Refuse, Run, Runner
+from pgen.inference.trace_moves import Metropolis, Proposal, draw, log_share, pick
 from pgen.programs.process import TextProcess, TextState
 from pgen.programs.strings import Text
 from pgen.sampling.rng import Rng
@@ -33,7 +33,7 @@ from pgen.sampling.token_step import outcome_masses
 
 
 @dataclass(frozen=True)
-class RegenerateSpan:
+class RegenerateSpan(Metropolis):
     """Draw a part of the text at `address` anew (default: of one text at random).
 
     Without `length` everything after a random token; with it that many tokens
@@ -48,35 +48,25 @@ class RegenerateSpan:
         if self.length is not None and self.length < 1:
             raise InvalidArgument(f"length={self.length}: a span has at least one token")
 
-    def step(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Move]:
+    def applies(self, run: Run) -> bool:
+        return bool(spelled(run, self.address))
+
+    def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
         spans = [self._span(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         texts = (
             _suffixes(spans, rngs)
             if self.length is None
             else [_span_text(span, rng) for span, rng in zip(spans, rngs, strict=True)]
         )
-        plans = [_with_text(run, span.address, text) for run, span, text in zip(runs, spans, texts, strict=True)]
+        plans = [with_text(run, span.address, text) for run, span, text in zip(runs, spans, texts, strict=True)]
         proposed = runner.run(plans, rngs)
-        log_ratios = [
-            -math.inf if text is None or new.dead else self._log_ratio(old, new, span)
+        return [
+            Proposal(new, -math.inf if text is None or new.dead else self._log_ratio(old, new, span))
             for old, new, span, text in zip(runs, proposed, spans, texts, strict=True)
         ]
-        return accepted(runs, proposed, log_ratios, rngs)
-
-    def _spelled(self, run: Run) -> list[str]:
-        found = [a for a, choice in run.choices.items() if isinstance(choice.law, Spelled)]
-        return [a for a in found if a == self.address] if self.address is not None else found
 
     def _span(self, run: Run, rng: Rng) -> _Span:
-        eligible = self._spelled(run)
-        if not eligible:
-            raise InvalidArgument(
-                f"RegenerateSpan: the run has no text {self.address!r} that is a sequence of tokens"
-                if self.address
-                else "RegenerateSpan: the run has no text that is a sequence of tokens",
-                hint="texts of small languages are listed instead: use pgen.MCMC(..., lookahead=0), or Regenerate",
-            )
-        address = pick(rng, eligible)
+        address = pick_spelled(self, run, self.address, rng)
         choice = run.choices[address]
         assert isinstance(choice.law, Spelled)
         n_starts = _n_starts(choice.value, self.length)
@@ -87,8 +77,26 @@ class RegenerateSpan:
         """Everything that changed, by its exact mass, times the chance to draw the old span over the new one."""
         before, after = old.choices[span.address].value, new.choices[span.address].value
         places = log_share(_n_starts(before, self.length), _n_starts(after, self.length))
-        texts = log_share(len(self._spelled(old)), len(self._spelled(new)))
+        texts = log_share(len(spelled(old, self.address)), len(spelled(new, self.address)))
         return log_redraw_ratio(old, new) + places + texts + span.log_chance(before) - span.log_chance(after)
+
+
+def spelled(run: Run, address: str | None) -> list[str]:
+    """The addresses of texts whose states are token sequences; only `address` if it is given."""
+    found = [a for a, choice in run.choices.items() if isinstance(choice.law, Spelled)]
+    return [a for a in found if a == address] if address is not None else found
+
+
+def pick_spelled(kernel: object, run: Run, address: str | None, rng: Rng) -> str:
+    """One of them at random; raises `InvalidArgument` in the kernel's name if there is none."""
+    eligible = spelled(run, address)
+    if not eligible:
+        text = f"text {address!r}" if address else "text"
+        raise InvalidArgument(
+            f"{type(kernel).__name__}: the run has no {text} that is a sequence of tokens",
+            hint="texts of small languages are listed instead: use pgen.MCMC(..., lookahead=0), or Regenerate",
+        )
+    return pick(rng, eligible)
 
 
 class _Span(NamedTuple):
@@ -141,12 +149,13 @@ def _span_text(span: _Span, rng: Rng) -> Text | None:
             return None
         state = process.advance(state, token)
     try:
-        return process.text(_after(process, state, span.tokens[stop:]))
+        return process.text(state_after(process, state, span.tokens[stop:]))
     except DeadEnd:
         return None
 
 
-def _after(process: TextProcess, state: TextState, tokens: Sequence[int]) -> TextState:
+def state_after(process: TextProcess, state: TextState, tokens: Sequence[int]) -> TextState:
+    """Where some more tokens lead; raises `DeadEnd` if the language does not allow them."""
     for token in tokens:
         state = process.advance(state, token)
     return state
@@ -162,11 +171,11 @@ def _next_token(law: Spelled, state: TextState, rng: Rng) -> int | None:
     return int(tokens[inside][draw(rng, masses[inside])]) if inside.any() else None
 
 
-def _with_text(run: Run, address: str, text: Text | None) -> Plan:
+def with_text(run: Run, address: str, text: Text | None) -> Plan:
     """The run with another text, if there is one, and with everything else kept as far as possible."""
     kept = redraw(run, ())
 
-    def plan(at: str, law: Law) -> Keep | None:
+    def plan(at: str, law: Law) -> Keep | Refuse | None:
         return Keep(text) if at == address and text is not None else kept(at, law)
 
     return plan

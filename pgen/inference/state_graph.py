@@ -209,7 +209,7 @@ class StateGraph(Generic[State]):
         )
         total = log_sum_exp(log_masses)
         if total == -math.inf:
-            return Start(None, self.process.start, total)
+            return Start(None, self._deepest(), total)
         chosen = invert(np.exp(log_masses - total), rng, part, n_parts)
         if chosen < len(leaves):
             return Start(leaves[chosen][0], self.process.start, total)
@@ -298,6 +298,10 @@ class StateGraph(Generic[State]):
 
     def _nodes(self) -> Iterator[_Node[State]]:
         return (node for level in self._levels for node in level.nodes.values())
+
+    def _deepest(self) -> State:
+        """A state that most moves lead to, of those that were evaluated: where texts ended that have no mass."""
+        return next((node.state for level in self._levels[::-1] for node in level.nodes.values()), self.process.start)
 
     def _largest(self) -> float:
         """The largest residual, children that wait included."""

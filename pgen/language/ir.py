@@ -168,7 +168,14 @@ def repeat(item: Node, low: int, high: int | None) -> Node:
         return item
     if isinstance(item, Repeat) and item.low in (0, 1) and item.high is None and low in (0, 1):
         return Repeat(item.item, item.low * low, None)
+    if isinstance(item, Repeat) and high is not None and _fills(item, low):
+        return Repeat(item.item, item.low * low, (item.high or 0) * high)
     return Repeat(item, low, high)
+
+
+def _fills(inner: Repeat, low: int) -> bool:
+    """Whether `low` or more times a counted repeat come to each number of times between the least and the most."""
+    return inner.high is not None and low * inner.high + 1 >= (low + 1) * inner.low
 
 
 def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:

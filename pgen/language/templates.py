@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from types import EllipsisType
 
 from pgen.errors import InvalidArgument, InvalidLanguage, UnsupportedFeature
@@ -49,12 +50,31 @@ class Template(Language):
         """The language of each hole; that of a hole without one is all texts."""
         return {part.name: part.language for part in self._parts if part.name}
 
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Holes and fixed parts, from left to right."""
+        return self._parts
+
     def parse(self, text: str) -> dict[str, str]:
         """What stands in each hole, split as the class says. Raises `InvalidArgument` where `text` does not fit."""
+        return {part.name: piece for part, _, piece in self._pieces(text) if part.name}
+
+    def begins(self, text: str) -> dict[str, int]:
+        """The character at which each hole begins in `text`; like `parse`."""
+        return {part.name: begin for part, begin, _ in self._pieces(text) if part.name}
+
+    def fixing(self, /, **values: str) -> Language:
+        """The texts of the template in which some holes hold these values, residuals aside."""
+        nodes = [ir.literal(values[part.name]) if part.name in values else part.language.node for part in self._parts]
+        return Language(ir.concat(*nodes), description=f"{self!r} with {values}")
+
+    def _pieces(self, text: str) -> list[tuple[Segment, int, str]]:
+        """Each part, where it begins, and what it holds."""
         found = _split(self._parts, text) if self.matches(text) else None
         if found is None:
             raise InvalidArgument(f"the text is not one of {self!r}: {self.explain(text)}")
-        return {part.name: piece for part, piece in zip(self._parts, found, strict=True) if part.name}
+        begins = [0, *accumulate(map(len, found))]
+        return list(zip(self._parts, begins[:-1], found, strict=True))
 
     def format(self, /, **values: str) -> str:
         """The text with `values` in its holes.
@@ -75,8 +95,8 @@ class Template(Language):
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A hole (`name`, at `position` of the template) or text that is `fixed`."""
+class Segment:
+    """A hole (with a `name`) or text that is `fixed`, at `position` of the template as it was written."""
 
     language: Language
     name: str = ""
@@ -102,7 +122,7 @@ class _Part:
 class HoleFact:
     """Whether a residual of hole number `index` among `parts` holds of what a text has there."""
 
-    parts: tuple[_Part, ...]
+    parts: tuple[Segment, ...]
     index: int
     fact: Residual
 
@@ -122,9 +142,9 @@ def template(text: str, /, **holes: Language | str | EllipsisType) -> Template:
     return Template(text, holes)
 
 
-def _parts(text: str, holes: Mapping[str, Language | str | EllipsisType]) -> Iterator[_Part]:
+def _parts(text: str, holes: Mapping[str, Language | str | EllipsisType]) -> Iterator[Segment]:
     seen: set[str] = set()
-    fixed, at = "", 0
+    fixed, begin, at = "", 0, 0
     for token in _TOKEN.finditer(text):
         fixed, at = fixed + text[at : token.start()], token.end()
         if token[0] in _ESCAPES:
@@ -132,20 +152,20 @@ def _parts(text: str, holes: Mapping[str, Language | str | EllipsisType]) -> Ite
             continue
         name = _hole_name(token, seen)
         if fixed:
-            yield _fixed(fixed)
-        fixed = ""
+            yield _fixed(fixed, begin)
+        fixed, begin = "", at
         language = holes.get(name, ...)
         free = isinstance(language, EllipsisType)
-        yield _Part(
+        yield Segment(
             FREE_TEXT if isinstance(language, EllipsisType) else as_language(language), name, free, token.start()
         )
     if fixed + text[at:]:
-        yield _fixed(fixed + text[at:])
+        yield _fixed(fixed + text[at:], begin)
     _check_known(text, holes, seen)
 
 
-def _fixed(text: str) -> _Part:
-    return _Part(as_language(text), fixed=text)
+def _fixed(text: str, position: int) -> Segment:
+    return Segment(as_language(text), fixed=text, position=position)
 
 
 def _hole_name(token: re.Match[str], seen: set[str]) -> str:
@@ -168,14 +188,14 @@ def _check_known(text: str, holes: Mapping[str, object], seen: set[str]) -> None
         raise InvalidLanguage(f"the template has no hole {unknown[0]!r}", source=text, position=0, hint=hint)
 
 
-def _facts(parts: tuple[_Part, ...]) -> Iterator[Residual]:
+def _facts(parts: tuple[Segment, ...]) -> Iterator[Residual]:
     for i, part in enumerate(parts):
         for fact in part.language.residual:
             said = f"{fact.description}, in hole {part.name}"
             yield Residual(said, HoleFact(parts, i, fact), fact.pointer)
 
 
-def _split(parts: tuple[_Part, ...], text: str) -> tuple[str, ...] | None:
+def _split(parts: tuple[Segment, ...], text: str) -> tuple[str, ...] | None:
     make = late("pgen.automata.splits:Part")
     given = tuple(make(part.language.node, not part.free) for part in parts)
     found: tuple[str, ...] | None = late("pgen.automata.splits:split")(given, text)

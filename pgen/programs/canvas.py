@@ -9,18 +9,37 @@ and steps that lead to it. A language restricts this process (`pgen.inference.ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pgen.errors import InvalidArgument
+from pgen.errors import InvalidArgument, UnsupportedFeature
+from pgen.language.base import Language
+from pgen.programs.critics import Critic
 from pgen.programs.orders import Canvas, Order, Ranking, check_order
-from pgen.programs.strings import StringDistribution
+from pgen.programs.strings import StringDistribution, Text
 
 if TYPE_CHECKING:
     from pgen.backends.base import MaskedDiffusion
 
 Tokens = tuple[int, ...]
+
+
+class CanvasText(Text):
+    """A text from a canvas; `canvas` is what was committed when it was finished, `None` where nothing was."""
+
+    canvas: Canvas
+
+    @classmethod
+    def of(cls, text: Text, canvas: Canvas) -> CanvasText:
+        """`text` with the canvas that it was read from."""
+        made = cls(text, text.tokens, text.truncated)
+        made.canvas = canvas
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CanvasText.of, (Text(str(self), self.tokens, self.truncated), self.canvas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +59,41 @@ class CanvasDistribution(StringDistribution):
     order: Order = "confidence"
     block: int | None = None
     temperature: float = 1.0
+    critics: tuple[Critic, ...] = ()
+    previewed: bool = False
+    """Whether soft critics judge what each step expects the text to become."""
+    n_normalized: int = 0
+    """How many of the critics come before `.within`, and count in its normaliser."""
+
+    def where(self, predicate: Callable[[str], bool]) -> Self:
+        """The unnormalised measure p(x) 1[predicate(x)], tested on complete texts. Raises `CriticError` if it fails."""
+        return replace(self, critics=(*self.critics, Critic.predicate(predicate, "text")))
+
+    def weighted(
+        self, log_weight: Callable[[str], float], *, bound: float | None = None, previews: bool = False
+    ) -> Self:
+        """The measure p(x) exp(log_weight(x)): a reward, an energy, another model.
+
+        Only the value on the complete text counts. With `previews`, particles carry on their way
+        the value of the whole text that their last step drew, of which it kept a part: resampling
+        then steers towards it (Feynman-Kac steering, Singhal et al. 2025), and what is carried is
+        given back at the end. `bound`, if known, is the most a text can get: it lets
+        texts be enumerated with a certificate.
+        """
+        if previews and self.model.block_length is not None:
+            raise UnsupportedFeature(
+                f"previews=True, but {self.model.name} sees no farther than the block at work",
+                hint="leave previews out: complete texts are weighted all the same",
+            )
+        critic = Critic.potential(log_weight, "text", bound)
+        return replace(self, critics=(*self.critics, critic), previewed=self.previewed or previews)
+
+    def within(self, language: Language | str) -> Self:
+        return replace(super().within(language), n_normalized=len(self.critics))
+
+    @property
+    def is_free(self) -> bool:
+        return super().is_free and not self.critics
 
     @property
     def length(self) -> int:

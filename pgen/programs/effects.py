@@ -12,9 +12,11 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeVar, cast, overload
 
 from pgen.errors import InvalidArgument
+from pgen.programs.branches import side_by_side
 from pgen.programs.distributions import Distribution, as_distribution
 from pgen.programs.scopes import Installed, Send, current_scope
 from pgen.programs.strings import StringDistribution, Tokenization
@@ -162,8 +164,15 @@ def plate(name: str, items: int | Sequence[Any]) -> Iterator[Any]:
 
 
 def map(function: Callable[[Item], Value], items: Sequence[Item], name: str = "map") -> list[Value]:  # noqa: A001
-    """`function(item)` for independent items, as a list; names inside are prefixed with `name[i]/`."""
-    return [function(item) for item in plate(name, items)]
+    """`function(item)` for independent items, as a list; names inside are prefixed with `name[i]/`.
+
+    Under inference the items advance side by side, so that their model calls are batched; in
+    a `plate` one comes after the other. The measure is the same.
+    """
+    scope = current_scope()
+    if not scope.concurrent:
+        return [function(item) for item in plate(name, items)]
+    return side_by_side(scope, [(Prefix(f"{name}[{i}]/"), partial(function, item)) for i, item in enumerate(items)])
 
 
 @dataclass(frozen=True, slots=True)

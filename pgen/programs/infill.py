@@ -16,10 +16,13 @@ from types import EllipsisType
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from pgen.errors import InvalidArgument, UnsupportedFeature
-from pgen.language.base import Language
+from pgen.language.base import Language, as_language
 from pgen.language.templates import FREE_TEXT, Template, template
 from pgen.programs.insertion import InsertionDistribution, Tokens
 from pgen.programs.strings import StringDistribution, Text
+from pgen.programs.suffix_first import SuffixFirst
+from pgen.programs.template_checks import check_agreement, check_holes
+from pgen.programs.text import TextDistribution
 
 Holes = Mapping[str, Language | str | EllipsisType]
 RESERVED = ("prompt", "max_tokens", "length", "steps", "order")
@@ -52,14 +55,30 @@ class Infill(StringDistribution):
     template: Template
 
     def given(self, language: Language | str) -> Infill:
-        """The unnormalised measure p(x) 1[x in L] over whole texts."""
+        """The unnormalised measure p(x) 1[x in L] over whole texts.
+
+        Raises `InvalidLanguage`, with the hole or the place in fixed text, if the template has no text in L.
+        """
+        check_agreement(self.template, as_language(language))
         inner = self.inner.given(language)
         return replace(self, inner=inner, language=inner.language)
 
     def within(self, language: Language | str) -> Infill:
-        """The normalised p(x | x in L and in the template)."""
+        """The normalised p(x | x in L and in the template); raises as `given` does."""
+        check_agreement(self.template, as_language(language))
         inner = self.inner.within(language)
         return replace(self, inner=inner, language=inner.language)
+
+    def suffix_first(self) -> Infill:
+        """The same measure, drawn with the text behind each hole in view, by the model's own fill-in-the-middle prompt.
+
+        For left-to-right models with tokens for it (Qwen-Coder's `<|fim_prefix|>` ...): that
+        prompt proposes what stands in a hole, weights correct it to the plain
+        model's law. Raises `UnsupportedFeature` for models of other kinds or without such tokens.
+        """
+        if not isinstance(self.inner, TextDistribution):
+            raise UnsupportedFeature("suffix_first() is for left-to-right models", hint="others see both sides anyway")
+        return replace(self, inner=SuffixFirst.of(self.inner, self.template))
 
 
 class Group(NamedTuple):
@@ -150,7 +169,8 @@ class InsertionInfill(InsertionDistribution):
 def as_template(source: str | Template, holes: Holes) -> Template:
     """The template of a call of `fill`.
 
-    Raises `InvalidArgument` if it has no holes, comes with holes of its own, or has one called like an argument.
+    Raises `InvalidArgument` if it has no holes, comes with holes of its own, or has one called like an argument,
+    and `InvalidLanguage` if nothing can fill one.
     """
     if isinstance(source, Template):
         if holes:
@@ -169,6 +189,7 @@ def as_template(source: str | Template, holes: Holes) -> Template:
             )
     if not made.names:
         raise InvalidArgument(f"{made!r} has no holes to fill", hint="write {name} where something is missing")
+    check_holes(made)
     return made
 
 

@@ -17,24 +17,25 @@ the text, which is then marked as truncated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
+from pgen.errors import InvalidArgument, InvalidLanguage
 from pgen.gaps.automaton import FAR, GapAutomaton, GapState
-from pgen.gaps.bounded import bounded_table
+from pgen.gaps.grammar import GrammarState
 from pgen.gaps.step import Choice, OpenSlots
+from pgen.gaps.written import Gaps, budgeted_gaps, free_gaps, longest, written_part
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.programs.strings import Text
-from pgen.tokens import TokenAutomaton
-from pgen.tokens.classes import TokenTable, token_table
+from pgen.tokens import Vocabulary
 
 if TYPE_CHECKING:
     from pgen.programs.insertion import InsertionDistribution
+    from pgen.tokens.classes import TokenTable
 
 Tokens = tuple[int, ...]
 Key = tuple[Tokens, ...]
+ANY = Language(ir.ANY_TEXT, description="any text")
 Move = tuple[int, int]
 """A slot of the whole sequence, and a token for it."""
 
@@ -42,7 +43,7 @@ Move = tuple[int, int]
 class InsertionState(NamedTuple):
     """Where a draft stands: the gaps of every hole."""
 
-    holes: tuple[GapState, ...]
+    holes: tuple[GapState | GrammarState, ...]
 
     @property
     def n_inserted(self) -> int:
@@ -63,8 +64,7 @@ class InsertionProcess:
         self.vocabulary = distribution.model.vocabulary
         self.free = all(language is None for language in distribution.holes)
         self.limit = self._limit()
-        self._gaps = self._compiled() if only is None else [GapAutomaton(table, budgeted=True) for table in only]
-        self._budgeted = self._gaps[0].budgeted
+        self._gaps: list[Gaps] = [GapAutomaton(table, budgeted=True) for table in only or ()] or self._compiled()
         self.start = InsertionState(tuple(gaps.start() for gaps in self._gaps))
         if only is None:
             self._check_support()
@@ -81,10 +81,9 @@ class InsertionProcess:
         slots, at = [], 0
         for i, (gaps, hole) in enumerate(zip(self._gaps, state.holes, strict=True)):
             at += len(self.distribution.fixed[i])
-            # What the other holes need is set aside; without budgets needs are 0.
+            # What the other holes need is set aside; without budgets needs and rows are 0.
             elsewhere = sum(needs) - needs[i]
-            most = left - 1 - elsewhere if self._budgeted else FAR - 1
-            slots.append(OpenSlots(at, gaps.rows(hole) <= most, gaps.table.class_of))
+            slots.append(OpenSlots(at, gaps.rows(hole), left - 1 - elsewhere, gaps.class_of))
             at += len(hole.tokens)
         members = all(gaps.is_member(hole) for gaps, hole in zip(self._gaps, state.holes, strict=True))
         return Choice(slots, members)
@@ -146,19 +145,20 @@ class InsertionProcess:
         asked = self.distribution.max_tokens
         return room if asked is None else min(room, asked)
 
-    def _compiled(self) -> list[GapAutomaton]:
-        automata = [self._automaton(hole) for hole in range(len(self.distribution.holes))]
-        longest = [automaton.longest_tokens for automaton in automata]
-        short = not any(n is None for n in longest) and sum(n or 0 for n in longest) <= self.limit
+    def _compiled(self) -> list[Gaps]:
+        written = written_part(self.vocabulary, self.model.written)
+        languages = [language or ANY for language in self.distribution.holes]
+        lengths = [self._longest(hole, language, written) for hole, language in enumerate(languages)]
+        short = not any(n is None for n in lengths) and sum(n or 0 for n in lengths) <= self.limit
         if short or self.free:
-            return [gap_automaton(automaton) for automaton in automata]
-        return [budgeted_automaton(automaton, self.limit) for automaton in automata]
+            return [free_gaps(language.compile(written)) for language in languages]
+        return [budgeted_gaps(language, written, self.limit) for language in languages]
 
-    def _automaton(self, hole: int) -> TokenAutomaton:
-        language, name = self.distribution.holes[hole], self.distribution.names[hole]
-        inner = language if language is not None else Language(ir.ANY_TEXT, description="any text")
+    def _longest(self, hole: int, language: Language, written: Vocabulary) -> int | None:
+        """The most tokens of a hole; raises `InvalidLanguage` naming a hole that nothing can fill."""
+        name = self.distribution.names[hole]
         try:
-            return inner.compile(self.vocabulary)
+            return longest(language, written)
         except InvalidLanguage as error:
             if name is None:
                 raise
@@ -166,24 +166,11 @@ class InsertionProcess:
 
     def _check_support(self) -> None:
         needed = sum(gaps.fewest(hole) for gaps, hole in zip(self._gaps, self.start.holes, strict=True))
-        if self._budgeted and needed > self.limit:
+        if needed > self.limit:
+            # The table of a language with too many states knows its members of up to `limit` tokens only.
+            least = f"at least {needed}" if needed < FAR else f"more than {self.limit}"
             raise InvalidArgument(
-                f"{self.distribution.wanted} takes at least {needed} tokens, but only {self.limit} may be inserted",
-                hint=f"set max_tokens to {needed} or more, or shorten the prompt if the context is full",
+                f"{self.distribution.wanted} takes {least} tokens, but only {self.limit} may be inserted",
+                hint=f"set max_tokens to {needed if needed < FAR else self.limit + 1} or more, "
+                "or shorten the prompt if the context is full",
             )
-
-
-@lru_cache(maxsize=128)
-def gap_automaton(automaton: TokenAutomaton) -> GapAutomaton:
-    """Without budgets. Cached, so that runs share what they remember of gaps."""
-    return GapAutomaton(token_table(automaton), budgeted=False)
-
-
-@lru_cache(maxsize=128)
-def budgeted_automaton(automaton: TokenAutomaton, limit: int) -> GapAutomaton:
-    """With budgets of at most `limit` tokens; a language with too many states is cut to those in reach."""
-    try:
-        table = token_table(automaton)
-    except LimitExceeded:
-        table = bounded_table(automaton, limit)
-    return GapAutomaton(table, budgeted=True)

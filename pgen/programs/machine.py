@@ -5,6 +5,9 @@ its trace. Behind it, the greenlet that produced a trace is kept suspended and i
 resumed when that trace is extended for the first time; a second extension (a copied
 particle) replays the trace in a fresh greenlet, which costs no model call because
 every recorded value, observations included, is answered from the trace.
+
+Independent parts of a program (`pgen.map`) wait side by side. They are answered and recorded one
+after the other; a suspension tells which others wait (`siblings`), so that an engine may draw for all.
 """
 
 from __future__ import annotations
@@ -13,11 +16,12 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, greenlet
 
 from pgen.errors import InvalidProgram
+from pgen.programs.branches import ask
 from pgen.programs.effects import Deterministic, Effect, Factor, Observe, Sample
 from pgen.programs.scopes import Scope
 from pgen.programs.trace import Entry, Trace
@@ -47,12 +51,16 @@ def program(function: Callable[Parameters, Result]) -> Program[Parameters, Resul
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Where a run stands: at `effect` (a choice that needs an engine), dead, or finished with `value`."""
+    """Where a run stands: at `effect` (a choice that needs an engine), dead, or finished with `value`.
+
+    `siblings` are the choices that come next whatever this one comes to, in order.
+    """
 
     trace: Trace
     effect: Sample | Observe | None = None
     value: Any = None
     dead: bool = False
+    siblings: tuple[Sample | Observe, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -60,15 +68,26 @@ class Suspension:
 
 
 class Run(Scope, greenlet):
-    """One execution under an engine: it switches to the machine with every message and waits for the answer."""
+    """One execution under an engine: it switches to the machine with its messages and waits for the answers."""
+
+    concurrent = True
 
     def __init__(self, function: Callable[[], Any]) -> None:
         Scope.__init__(self)
         greenlet.__init__(self, function)
 
     def answer(self, effect: Effect) -> Any:
-        assert self.parent is not None
-        return self.parent.switch(effect)
+        (answer,) = ask([effect])
+        return answer
+
+
+class _Wait(NamedTuple):
+    """A run with the messages it still waits with, and answers to those before them; without any it is over."""
+
+    run: Run
+    messages: tuple[Effect, ...]
+    answers: tuple[Any, ...] = ()
+    value: Any = None
 
 
 class Machine:
@@ -76,12 +95,11 @@ class Machine:
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._call = lambda: function(*args, **kwargs)
-        self._suspended: dict[Trace, tuple[Run, Sample | Observe]] = {}
+        self._suspended: dict[Trace, _Wait] = {}
 
     def start(self) -> Suspension:
         """Run up to the first choice."""
-        run = Run(self._call)
-        return self._until_choice(run, Trace(), _advance(run, Trace()))
+        return self._until_choice(_advance(Run(self._call), Trace()), Trace())
 
     def resume(self, trace: Trace) -> Suspension:
         """Continue after the last entry of `trace`, which an engine has just added.
@@ -91,66 +109,74 @@ class Machine:
         """
         assert trace.parent is not None
         assert trace.entry is not None
-        run, effect = self._suspended.pop(trace.parent, (None, None))
-        if run is None or effect is None:
-            run, effect = self._replayed(trace.parent)
+        wait = self._suspended.pop(trace.parent, None) or self._replayed(trace.parent)
+        effect = wait.messages[0]
+        assert isinstance(effect, (Sample, Observe))
         entry = _recorded(effect, trace.entry)
         trace = trace.parent.extend(entry)
-        return self._until_choice(run, trace, _answered(run, effect, entry, trace))
+        return self._until_choice(_answered(wait, entry, trace), trace)
 
     def release(self, trace: Trace) -> None:
         """End the run that waits at the end of `trace`, if there is one; the trace can still be resumed by replay."""
-        run, _ = self._suspended.pop(trace, (None, None))
-        if run is not None:
-            run.throw(GreenletExit)
+        wait = self._suspended.pop(trace, None)
+        if wait is not None:
+            wait.run.throw(GreenletExit)
 
     def close(self) -> None:
         """End every suspended run (their `finally` blocks run)."""
-        for run, _ in self._suspended.values():
-            run.throw(GreenletExit)
+        for wait in self._suspended.values():
+            wait.run.throw(GreenletExit)
         self._suspended.clear()
 
-    def _replayed(self, trace: Trace) -> tuple[Run, Sample | Observe]:
-        run = Run(self._call)
-        effect = _advance(run, trace)
+    def _replayed(self, trace: Trace) -> _Wait:
+        wait = _advance(Run(self._call), trace)
         for entry in trace.entries():
-            _check(None if run.dead else effect, entry)
-            effect = _answered(run, effect, entry, trace)
-        if run.dead:
+            _check(wait.messages[0] if wait.messages else None, entry)
+            wait = _answered(wait, entry, trace)
+        if not wait.messages:
             raise InvalidProgram(_diverged(None, None))
-        return run, effect
+        return wait
 
-    def _until_choice(self, run: Run, trace: Trace, message: Any) -> Suspension:
+    def _until_choice(self, wait: _Wait, trace: Trace) -> Suspension:
         """Answer factors and deterministic values on the spot, up to the next choice, the end or death."""
-        while not run.dead:
+        while wait.messages:
+            message = wait.messages[0]
             if isinstance(message, (Sample, Observe)):
-                self._suspended[trace] = (run, message)
-                return Suspension(trace, message)
+                self._suspended[trace] = wait
+                others = tuple(other for other in wait.messages[1:] if isinstance(other, (Sample, Observe)))
+                return Suspension(trace, message, siblings=others)
             log_weight = message.log_weight if isinstance(message, Factor) else 0.0
             value = message.value if isinstance(message, Deterministic) else None
-            trace = trace.extend(Entry(message.address, message.kind, value, log_weight, message.hidden))
+            entry = Entry(message.address, message.kind, value, log_weight, message.hidden)
+            trace = trace.extend(entry)
             if log_weight == -math.inf:
-                run.throw(GreenletExit)
+                wait.run.throw(GreenletExit)
                 return Suspension(trace, dead=True)
-            message = _advance(run, trace, value)
-        return Suspension(trace, value=message)
+            wait = _answered(wait, entry, trace)
+        return Suspension(trace, value=wait.value)
 
 
-def _answered(run: Run, effect: Effect, entry: Entry, trace: Trace) -> Any:
-    """The message that follows once `effect` came out as `entry`; a power of a draw is a message of its own."""
+def _answered(wait: _Wait, entry: Entry, trace: Trace) -> _Wait:
+    """The run once its first message came out as `entry`; a power of a draw is a message of its own."""
+    effect, *rest = wait.messages
     if isinstance(effect, Sample) and effect.scale != 1.0:
         address, power = f"{effect.address}^{effect.scale:g}", effect.scale - 1.0
-        return Observe(address, effect.distribution, entry.value, "all", power, "factor", effect.hidden)
-    return _advance(run, trace, entry.value)
+        scored = Observe(address, effect.distribution, entry.value, "all", power, "factor", effect.hidden)
+        return wait._replace(messages=(scored, *rest))
+    answers = (*wait.answers, entry.value)
+    if rest:
+        return wait._replace(messages=tuple(rest), answers=answers)
+    return _advance(wait.run, trace, answers)
 
 
-def _advance(run: Run, trace: Trace, *answer: Any) -> Any:
+def _advance(run: Run, trace: Trace, *answers: tuple[Any, ...]) -> _Wait:
     """Let the program go on; what it raises says after which statement."""
     try:
-        return run.switch(*answer)
+        found = run.switch(*answers)
     except Exception as error:
         error.add_note(_whereabouts(trace))
         raise
+    return _Wait(run, (), value=found) if run.dead else _Wait(run, found)
 
 
 def _whereabouts(trace: Trace) -> str:

@@ -13,8 +13,10 @@ process restricted to the language, exactly (`docs/diffusion.md`). Built in by n
     low_confidence                    LLaDA's: draw all, keep the likeliest draws. It looks at drawn
                                       values; its weights account for that (`pgen.inference.canvas_steps`)
 
-`PositionWeighted` (PC-Sampler) and `Threshold` (Fast-dLLM, Dimple) are policies with settings.
-Ties go to the lower position.
+`PositionWeighted` (PC-Sampler) is one with settings; `pgen.programs.parallel_orders` has those
+that decide how many positions a step commits. One position at a time in `random` order is the
+first-hitting sampler (Zheng et al. 2024): the masked process in continuous time without its
+idle steps. Ties go to the lower position.
 """
 
 from __future__ import annotations
@@ -72,31 +74,11 @@ class PositionWeighted(Ranking):
     clip: float = 10.0
 
     def scores(self, positions: NDArray[np.int64], rows: Rows) -> Floats:
-        likeliest, log_probs = _likeliest(rows)
+        best, log_probs = likeliest(rows)
         with np.errstate(divide="ignore"):
-            surprise = -np.log(np.asarray(self.frequencies, np.float64)[likeliest])
+            surprise = -np.log(np.asarray(self.frequencies, np.float64)[best])
         likely = np.minimum(self.clip, np.exp(log_probs) * surprise)
         return np.asarray(np.exp(-self.decay * positions) * likely, np.float64)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Commit every open position whose largest probability is at least `level`, and the likeliest in any case.
-
-    Wu et al., "Fast-dLLM" (2025); Yu et al., "Dimple" (2025). The number of model calls adapts to the text.
-    """
-
-    level: float = 0.9
-
-    def __post_init__(self) -> None:
-        if not 0 < self.level <= 1:
-            raise InvalidArgument(f"Threshold({self.level}): must lie in (0, 1]")
-
-    def __call__(self, canvas: Canvas, marginals: Any) -> Sequence[int]:
-        positions = open_positions(canvas)
-        _, log_probs = _likeliest(marginals[positions])
-        chosen = positions[np.exp(log_probs) >= self.level]
-        return [int(i) for i in (chosen if len(chosen) else positions[[int(np.argmax(log_probs))]])]
 
 
 def open_positions(canvas: Canvas) -> NDArray[np.int64]:
@@ -117,7 +99,7 @@ def _dilated(positions: NDArray[np.int64], rows: Rows) -> Floats:
 def _confidence(positions: NDArray[np.int64], rows: Rows) -> Floats:
     if isinstance(rows, np.ndarray):
         return np.asarray(rows.max(axis=1), np.float64)
-    return _likeliest(rows)[1]
+    return likeliest(rows)[1]
 
 
 def _entropy(positions: NDArray[np.int64], rows: Rows) -> Floats:
@@ -138,7 +120,7 @@ def _margin(positions: NDArray[np.int64], rows: Rows) -> Floats:
     return np.asarray(top[:, -1] - (top[:, 0] if top.shape[1] > 1 else 0.0), np.float64)
 
 
-def _likeliest(rows: Rows) -> tuple[NDArray[np.int64], Floats]:
+def likeliest(rows: Rows) -> tuple[NDArray[np.int64], Floats]:
     """The likeliest token of each row and its log-probability."""
     if isinstance(rows, np.ndarray):
         best = rows.argmax(axis=1)

@@ -20,18 +20,19 @@ it cuts the text there, which is then marked as truncated.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.backends.base import TokenMeasure
-from pgen.chains.lookahead import Lookahead, lookahead, token_bytes
 from pgen.errors import DeadEnd, InvalidArgument
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.programs.critics import Panel
 from pgen.programs.text import Text, TextDistribution
+from pgen.programs.twists import BoundTwist, bound_twist
 from pgen.sampling.token_step import STOP, Choice, Distribution, StopMass, exponentiate, pack
 from pgen.sampling.truncation import Truncation
 from pgen.tokens import TokenAutomaton, Vocabulary
@@ -62,13 +63,18 @@ class TextProcess:
         self._nothing = np.zeros_like(self._eos)
         self.start = TextState((), self.automaton.start)
         self.critics = Panel(distribution.critics)
-        self.guide = guide_of(distribution)
+        self.guide: BoundTwist | None = None
+        """What is expected of unfinished texts."""
         self.measure = self.model if isinstance(self.model, TokenMeasure) else None
         self.log_growth = self.critics.log_bound
         if self.measure is not None:
             self.log_growth += self.measure.log_growth(self.most_tokens)
         """The most, in nats, that a text can weigh beyond the masses of its tokens."""
         self._check_support()
+        self.on_evaluation: Callable[[int], None] = lambda count: None
+        """Told of model evaluations that a guide asks for."""
+        if distribution.guide is not None:
+            self.guide = bound_twist(distribution.guide, self)
 
     def _length_limit(self) -> tuple[int, bool]:
         """`(limit, budgeted)`: the most tokens, and whether masks must enforce it."""
@@ -154,25 +160,21 @@ class TextProcess:
     def log_potential(self, state: TextState) -> float:
         """log weight of an unfinished text: what critics give to the certain part of it and the guide to its future."""
         judged = self.critics.of_prefix(self.certain_text(state)) if self.critics else 0.0
-        return judged if self.guide is None else judged + self.guide.log_expected[self.position(state)]
+        return judged if self.guide is None else judged + self.guide.log_at(state)
 
     @property
     def has_potential(self) -> bool:
         """Whether there is anything that weighs unfinished texts."""
         return bool(self.critics) or self.guide is not None
 
-    def position(self, state: TextState) -> tuple[int, int]:
-        """Where the guide stands."""
-        assert self.guide is not None
-        return self.guide.advance(self.guide.start, self.vocabulary.decode(state.tokens))
-
     def log_twists(self, state: TextState, outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
         """What the guide expects after each outcome (`STOP` and EOS end the text, so nothing is left to expect)."""
         if self.guide is None:
             return np.zeros(len(outcomes))
-        expected = self.guide.log_after(self.position(state), token_bytes(self.vocabulary))
         ends = np.isin(outcomes, [STOP, *self.vocabulary.eos])
-        return np.where(ends, 0.0, expected[outcomes])
+        log_twists = np.zeros(len(outcomes))
+        log_twists[~ends] = self.guide.log_after(state, outcomes[~ends])
+        return log_twists
 
     def log_outcome(self, state: TextState, token: int) -> float:
         """The log weight that the critics give once `token` (or `STOP`) has been drawn after `state`."""
@@ -184,7 +186,13 @@ class TextProcess:
 
     def certain_text(self, state: TextState) -> str:
         """What every completion begins with: whole characters, none of which may turn out to be a stop string's."""
-        data: bytes = self.vocabulary.decode(state.tokens)
+        return self._certain(self.vocabulary.decode(state.tokens))
+
+    def may_begin(self, data: bytes) -> bool:
+        """Whether the critics allow any text that begins with these bytes, as far as they can tell."""
+        return self.critics.of_prefix(self._certain(data)) > -math.inf
+
+    def _certain(self, data: bytes) -> str:
         held_back = max((_overlap(data, stop) for stop in self._stops), default=0)
         data = data[: len(data) - held_back]
         return data[: len(data) - _broken_tail(data)].decode()
@@ -215,14 +223,12 @@ class TextProcess:
         return min((at for at in (data.find(stop) for stop in self._stops) if at >= 0), default=None)
 
 
-def guide_of(distribution: TextDistribution) -> Lookahead | None:
-    """The look-ahead of a guided distribution."""
-    if distribution.guide is None:
-        return None
+def guided_language(distribution: TextDistribution) -> Language:
+    """What a guide looks ahead in: the language, ended by the stop strings."""
     node = ir.ANY_TEXT if distribution.language is None else distribution.language.node
     if distribution.stop:
         node = _until(node, distribution.stop, ir.EPSILON)
-    return lookahead(Language(node, description="what the guide sees"), distribution.guide, distribution.end_rule)
+    return Language(node, description="what the guide sees")
 
 
 def shaped(logits: NDArray[np.floating[Any]], temperature: float, truncate: Truncation | None) -> Distribution:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from greenlet import getcurrent
 
@@ -37,6 +37,9 @@ class Installed:
 
 class Scope:
     """One execution of a program: its handlers, innermost last, and the names that it has used."""
+
+    concurrent: ClassVar[bool] = False
+    """Whether independent parts may wait for answers side by side (`pgen.programs.branches`)."""
 
     def __init__(self) -> None:
         self.handlers: list[Installed] = []

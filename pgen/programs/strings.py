@@ -8,7 +8,7 @@ subclass names, so that programs and inference need not know the kinds of model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, overload
 
 from pgen.language.base import Language, as_language, late
@@ -48,6 +48,8 @@ class StringDistribution:
 
     language: Language | None = None
     normalizer: Language | None = None
+    languages: tuple[Language, ...] = field(default=(), compare=False, repr=False)
+    """The languages whose intersection `language` is, in the order in which they came."""
 
     @property
     def is_free(self) -> bool:
@@ -56,16 +58,19 @@ class StringDistribution:
 
     def given(self, language: Language | str) -> Self:
         """The unnormalised measure p(x) 1[x in L]: the constraint is evidence."""
-        return replace(self, language=self._and(language))
+        return replace(self, language=self._and(language), languages=self._listed(language))
 
     def within(self, language: Language | str) -> Self:
         """The normalised p(x | L), for priors whose constraint must not weigh on the rest of the program."""
         joined = self._and(language)
-        return replace(self, language=joined, normalizer=joined)
+        return replace(self, language=joined, normalizer=joined, languages=self._listed(language))
 
     def _and(self, language: Language | str) -> Language:
         added = as_language(language)
         return added if self.language is None else self.language & added
+
+    def _listed(self, language: Language | str) -> tuple[Language, ...]:
+        return (*self.languages, as_language(language))
 
     @overload
     def sample(self, seed: int, n: None = None) -> Text: ...

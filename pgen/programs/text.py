@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from numpy.typing import ArrayLike
+
 from pgen.backends.base import TokenMeasure
 from pgen.errors import InvalidArgument, UnsupportedFeature
 from pgen.language.base import Language, late
@@ -22,8 +24,11 @@ from pgen.sampling.truncation import Truncation
 if TYPE_CHECKING:
     from pgen.backends.base import Autoregressive
     from pgen.chains.byte_ngram import ByteNgram
+    from pgen.programs.twists import Twist
 
 EndRule = Literal["eos", "match", "prefix"]
+Proposer = Callable[[tuple[int, ...]], ArrayLike]
+"""From the tokens so far to a log weight for each token of the vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class TextDistribution(StringDistribution):
     chat: bool = False
     critics: tuple[Critic, ...] = ()
     proposal: Proposal = "auto"
-    guide: ByteNgram | None = None
+    guide: ByteNgram | Twist | None = None
+    proposer: TextDistribution | Proposer | None = None
     n_normalized: int = 0
     """How many of the critics come before `.within`, and count in its normaliser."""
 
@@ -55,11 +61,13 @@ class TextDistribution(StringDistribution):
         length that may be judged, or "text" for the complete text only.
 
         `proposal="mask"` tests every token that may follow, "awrs" draws and tests one at
-        a time (`pgen.sampling.awrs`); both are weighted properly. "auto" takes what
-        has needed fewer tests so far. Raises `CriticError` when the predicate fails.
+        a time (`pgen.sampling.awrs`), "trie" walks from byte to byte and tests what it
+        passes (`pgen.sampling.byte_walk`): for predicates that leave little. All are weighted
+        properly. "auto" takes of mask and awrs what has needed fewer tests so far.
+        Raises `CriticError` when the predicate fails.
         """
-        if proposal not in ("auto", "mask", "awrs"):
-            raise InvalidArgument(f"proposal={proposal!r}: expected 'auto', 'mask' or 'awrs'")
+        if proposal not in ("auto", "mask", "awrs", "trie"):
+            raise InvalidArgument(f"proposal={proposal!r}: expected 'auto', 'mask', 'awrs' or 'trie'")
         chosen = self.proposal if proposal == "auto" else proposal
         return replace(self, critics=(*self.critics, Critic.predicate(predicate, at)), proposal=chosen)
 
@@ -74,14 +82,32 @@ class TextDistribution(StringDistribution):
         """
         return replace(self, critics=(*self.critics, Critic.potential(log_weight, at, bound)))
 
-    def guided(self, ngram: ByteNgram) -> Self:
-        """The same measure, drawn with the foresight of a small model (`pgen.chains.lookahead`).
+    def guided(self, twist: ByteNgram | Twist) -> Self:
+        """The same measure, drawn with foresight; the weights make up for what the twist gets wrong.
 
-        At every token, what the n-gram model expects of the rest within the language
-        shapes the proposal and the particles' weights on the way; the result is
-        weighted as without it. Raises `LimitExceeded` for languages without a small automaton.
+        `twist` guesses, at every token, how much mass the rest is worth: a small model that looks ahead
+        within the language (`pgen.ByteNgram`; `LimitExceeded` for languages without a small automaton),
+        `pgen.Rollouts`, a `pgen.LearnedTwist`, or any `pgen.programs.twists.Twist`.
         """
-        return replace(self, guide=ngram)
+        return replace(self, guide=twist)
+
+    def proposed_by(self, proposer: TextDistribution | Proposer) -> Self:
+        """The same measure, its tokens drawn by somebody else and weighed properly.
+
+        `proposer` is another model's `lm2.text(prompt)`, whatever its tokenizer (they meet in bytes), or
+        a function from the tokens so far (without the prompt) to `(V,)` log weights of the next.
+        Constraints of the other text are not asked for and raise. A tenth of the draws go by the model's own
+        masses (`pgen.inference.proposals`), so that nothing is out of reach.
+        """
+        if isinstance(proposer, TextDistribution):
+            if proposer.language is not None or not proposer.is_free or proposer.stop:
+                raise InvalidArgument(
+                    f"proposed_by takes a plain text, got {proposer!r}",
+                    hint="put languages, critics and stop strings on the text that is proposed for",
+                )
+        elif not callable(proposer):
+            raise InvalidArgument(f"proposed_by takes lm2.text(...) or a function, got {type(proposer).__name__}")
+        return replace(self, proposer=proposer)
 
     def bytes(self, prune: float = 0.0) -> TextDistribution:
         """The same distribution over bytes, every spelling summed (`pgen.backends.byte_model.in_bytes`).
@@ -106,9 +132,9 @@ class TextDistribution(StringDistribution):
 
     @property
     def is_free(self) -> bool:
-        """Not where critics, a guide or a product of models weigh the draws."""
-        weighed = self.critics or self.guide is not None or isinstance(self.model, TokenMeasure)
-        return super().is_free and not weighed
+        """Not where critics, a guide, a proposal or a product of models weigh the draws."""
+        foreign = self.guide is not None or self.proposer is not None
+        return super().is_free and not (self.critics or foreign or isinstance(self.model, TokenMeasure))
 
     def given(self, language: Language | str) -> Self:
         """The unnormalised measure p(x) 1[x in L]: the constraint is evidence."""

@@ -1,8 +1,8 @@
-"""Resampling schemes: N ancestors from N normalised weights, each unbiased (E[count_i] = N w_i).
+"""Resampling schemes: M ancestors (default N) from N normalised weights, each unbiased (E[count_i] = M w_i).
 
 Multinomial, residual, stratified and systematic as compared by Douc, Cappé and
 Moulines, "Comparison of resampling schemes for particle filtering" (2005).
-O(N) after the O(N) cumulative sum. A scheme is a function `(rng, weights) ->
+O(M) after the O(N) cumulative sum. A scheme is a function `(rng, weights, count) ->
 ancestors`; all randomness goes through `rng.uniform` with the breakpoints at
 which the result changes, so that the schemes can be enumerated.
 
@@ -13,9 +13,9 @@ filters", 2003): survivors are distinct and carry weights of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,36 +24,45 @@ from pgen.sampling.rng import Rng
 
 Weights = NDArray[np.float64]
 Ancestors = NDArray[np.int64]
-Resampler = Callable[[Rng, Weights], Ancestors]
 
 
-def multinomial(rng: Rng, weights: Weights) -> Ancestors:
-    """N independent draws."""
+class Resampler(Protocol):
+    """A scheme."""
+
+    def __call__(self, rng: Rng, weights: Weights, count: int | None = None) -> Ancestors:
+        """`(count,)` indices of `weights (N,)`; as many as there are weights by default."""
+        ...
+
+
+def multinomial(rng: Rng, weights: Weights, count: int | None = None) -> Ancestors:
+    """Independent draws."""
     cumulative = _cumulative(weights)
-    points = [rng.at(i).uniform(lambda: cumulative) for i in range(len(weights))]
+    points = [rng.at(i).uniform(lambda: cumulative) for i in range(len(weights) if count is None else count)]
     return _invert(cumulative, np.array(points))
 
 
-def stratified(rng: Rng, weights: Weights) -> Ancestors:
-    """One draw in each of the N strata [i/N, (i+1)/N)."""
-    count, cumulative = len(weights), _cumulative(weights)
+def stratified(rng: Rng, weights: Weights, count: int | None = None) -> Ancestors:
+    """One draw in each of the M strata [i/M, (i+1)/M)."""
+    cumulative = _cumulative(weights)
+    count = len(weights) if count is None else count
     points = [(i + rng.at(i).uniform(lambda i=i: _within(cumulative, count, i))) / count for i in range(count)]  # type: ignore[misc]
     return _invert(cumulative, np.array(points))
 
 
-def systematic(rng: Rng, weights: Weights) -> Ancestors:
+def systematic(rng: Rng, weights: Weights, count: int | None = None) -> Ancestors:
     """One offset shared by all strata."""
-    count, cumulative = len(weights), _cumulative(weights)
+    cumulative = _cumulative(weights)
+    count = len(weights) if count is None else count
     offset = rng.uniform(lambda: np.unique(np.append((count * cumulative) % 1.0, 1.0)))
     return _invert(cumulative, (np.arange(count) + offset) / count)
 
 
-def residual(rng: Rng, weights: Weights) -> Ancestors:
-    """floor(N w_i) copies of i for certain, the rest drawn independently from what is left."""
-    count = len(weights)
-    # The small slack keeps 0.9999999999 N w from losing a copy that is certain.
+def residual(rng: Rng, weights: Weights, count: int | None = None) -> Ancestors:
+    """floor(M w_i) copies of i for certain, the rest drawn independently from what is left."""
+    count = len(weights) if count is None else count
+    # The small slack keeps 0.9999999999 M w from losing a copy that is certain.
     certain = np.floor(count * weights + 1e-9).astype(np.int64)
-    kept = np.repeat(np.arange(count), certain)
+    kept = np.repeat(np.arange(len(weights)), certain)
     left = count - len(kept)
     if left <= 0:
         return kept[:count]

@@ -12,7 +12,7 @@ walks through all intervals, which turns a sampler into its exact law.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -43,7 +43,7 @@ class Rng(Protocol):
 class CounterRng:
     """Philox keyed by a seed; each place is a stream of its own."""
 
-    __slots__ = ("_generator", "_place", "_seed")
+    __slots__ = ("_generator", "_n_drawn", "_place", "_seed")
 
     def __init__(self, seed: int, place: tuple[int, ...] = ()) -> None:
         if seed < 0:
@@ -51,6 +51,7 @@ class CounterRng:
         self._seed = seed
         self._place = place
         self._generator: np.random.Generator | None = None
+        self._n_drawn = 0
 
     def at(self, *place: int) -> CounterRng:
         joined = self._place + place
@@ -64,13 +65,48 @@ class CounterRng:
     def seed(self) -> int:
         return int(self._stream().integers(0, 2**63))
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing has been drawn from it."""
+        return self._generator is None and self._n_drawn == 0
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The seed as two words of 64 bits."""
+        return self._seed % 2**64, self._seed // 2**64 % 2**64
+
+    @property
+    def words(self) -> tuple[int, int, int]:
+        """The upper words of the counter: the place, plus one so that a shorter place is not one padded with zeros."""
+        first, second, third = (*self._place, -1, -1, -1)[:3]
+        return first + 1, second + 1, third + 1
+
+    def skip(self) -> None:
+        """Count the first number of the stream as drawn."""
+        self._n_drawn = 1
+
     def _stream(self) -> np.random.Generator:
         if self._generator is None:
-            # Word 0 counts the draws within a stream; the place fills the other three, plus one
-            # so that a shorter place is never the same stream as one padded with zeros.
-            words = [0] + [number + 1 for number in self._place] + [0] * (3 - len(self._place))
-            key = [self._seed % 2**64, self._seed // 2**64 % 2**64]
-            self._generator = np.random.Generator(
-                np.random.Philox(key=np.array(key, np.uint64), counter=np.array(words, np.uint64))
-            )
+            # Word 0 counts the draws within a stream; the place fills the other three.
+            key, counter = np.array(self.key, np.uint64), np.array((0, *self.words), np.uint64)
+            self._generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
+            self._generator.random(self._n_drawn)
         return self._generator
+
+
+def uniforms(rngs: Sequence[Rng], breakpoints: Callable[[int], Breakpoints]) -> NDArray[np.float64]:
+    """`(N,)` one `uniform` from each; where all are untouched counter streams, in one kernel call.
+
+    `breakpoints(i)` belongs to draw i. The numbers are the same either way.
+    """
+    streams = [rng for rng in rngs if isinstance(rng, CounterRng) and rng.is_fresh]
+    if not streams or len({id(stream) for stream in streams}) < len(rngs):
+        return np.array([rng.uniform(breakpoints(i)) for i, rng in enumerate(rngs)], np.float64)
+    from pgen.sampling.philox import first_uniforms
+
+    keys = np.array([stream.key for stream in streams], np.uint64)
+    places = np.array([stream.words for stream in streams], np.uint64)
+    for stream in streams:
+        stream.skip()
+    drawn: NDArray[np.float64] = first_uniforms(keys, places)
+    return drawn

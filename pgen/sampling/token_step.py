@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import ModelError
-from pgen.sampling.rng import Rng
+from pgen.sampling.rng import Rng, uniforms
 
 STOP = -1
 """In place of a token: the text ends here."""
@@ -102,12 +102,7 @@ def step(given: Distribution, rows: Sequence[int], choices: Sequence[Choice], rn
     """
     from pgen.sampling.token_kernels import step_kernel
 
-    uniforms = np.array(
-        [
-            rng.uniform(lambda row=row, choice=choice: _breakpoints(given, row, choice))  # type: ignore[misc]
-            for rng, row, choice in zip(rngs, rows, choices, strict=True)
-        ]
-    )
+    points = uniforms(rngs, lambda i: lambda: _breakpoints(given, rows[i], choices[i]))
     drawn = Drawn(np.empty(len(choices), np.int64), np.empty(len(choices), np.float64))
     step_kernel(
         given.weights,
@@ -116,7 +111,7 @@ def step(given: Distribution, rows: Sequence[int], choices: Sequence[Choice], rn
         np.stack([choice.mask for choice in choices]),
         np.stack([choice.leaving for choice in choices]),
         np.array([choice.stop for choice in choices], np.int8),
-        uniforms,
+        points,
         *drawn,
     )
     return drawn

@@ -15,6 +15,7 @@ from gap_oracles import (
 )
 
 import pgen
+from pgen.gaps import store
 from pgen.gaps.automaton import FAR, GapAutomaton
 from pgen.gaps.bounded import bounded_table
 
@@ -83,9 +84,32 @@ def test_insertions_one_by_one_lead_to_the_state_of_the_whole_sequence(budgeted)
                 break
             gap, token = (int(i) for i in choose.choice(allowed.tolist()))
             state = gaps.insert(state, gap, token)
-            assert state == gaps.start(state.tokens)
+            whole = gaps.start(state.tokens)
+            assert state.tokens == whole.tokens and np.array_equal(state.cells, whole.cells)
             compared += 1
     assert compared > 500
+
+
+def test_a_store_that_overflows_is_emptied_and_nothing_changes(monkeypatch):
+    """Room for 4 vectors: states outlive several emptyings, and one sequence alone may need more."""
+    epochs = 0
+    for seed in range(60):
+        automaton, tokens, sequences = setting(seed)
+        table = token_table(automaton, tokens)
+        roomy = GapAutomaton(table, budgeted=True)
+        monkeypatch.setattr(store, "MAX_BYTES", 0)
+        monkeypatch.setattr(store, "FIRST_ENTRIES", 4)
+        tight = GapAutomaton(table, budgeted=True)
+        monkeypatch.undo()
+        states = [tight.start(sequence) for sequence in sequences]
+        for sequence, state in zip(sequences, states, strict=True):
+            whole = roomy.start(sequence)
+            assert np.array_equal(tight.rows(state), roomy.rows(whole))
+            assert tight.fewest(state) == roomy.fewest(whole)
+            grown = tight.insert(state, len(sequence), 0)
+            assert np.array_equal(tight.rows(grown), roomy.rows(roomy.start((*sequence, 0))))
+        epochs = max(epochs, tight.insert(states[0], 0, 0).epoch)
+    assert epochs > 2
 
 
 def test_an_allowed_insertion_never_leads_into_a_dead_end():

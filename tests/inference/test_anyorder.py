@@ -37,6 +37,10 @@ def cases(count, seed, orders, vocabularies=tuple(VOCABULARIES), length=3):
 
 CASES = cases(36, 1, NAMED_ORDERS)
 SPECULATIVE = cases(14, 2, ["left_to_right", "random", (2, 0, 1)], ("letters", "pieces"))
+# Burst sampling without constraint: all that is open at once, in random order.
+for _seed in (1, 2):
+    _lm = random_anyorder(VOCABULARIES["letters"], _seed)
+    SPECULATIVE.append((_lm.text("", length=2, order="random", draft=8), text_masses(_lm, (), 2, ORDERS["random"])))
 
 
 @pytest.mark.parametrize("index", range(len(CASES)))

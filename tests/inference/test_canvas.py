@@ -15,7 +15,8 @@ from pgen.inference.canvas import CanvasDrafter
 from pgen.inference.canvas_steps import Committed, Step
 from pgen.inference.context import Context
 from pgen.inference.infer import run
-from pgen.programs.orders import NAMES, PositionWeighted, Threshold, open_positions
+from pgen.programs.orders import NAMES, PositionWeighted, open_positions
+from pgen.programs.parallel_orders import Threshold
 from pgen.testing.enumeration import enumerate_outcomes
 from pgen.testing.laws import check_batch_independence, check_proper_weights
 
@@ -373,6 +374,18 @@ def test_equal_canvases_are_evaluated_once():
     model._marginals = lambda tokens: calls.append(tokens) or inner(tokens)
     pgen.infer(model.text("", length=3, order="left_to_right").given("ab"), method=pgen.Importance(50))
     assert len(calls) == len(set(calls)) <= 1 + 3 + 3
+
+
+@pytest.mark.parametrize(("n_bytes", "n_calls"), [(1 << 25, 1), (0, 2)])
+def test_an_unchanged_canvas_is_not_evaluated_again(monkeypatch, n_bytes, n_calls):
+    monkeypatch.setattr("pgen.inference.canvas.KEPT_BYTES", n_bytes)
+    model = random_denoiser(ABC, 3, 4)
+    drafter = CanvasDrafter(Context())
+    process = drafter.process(model.text("", length=3).given(LANGUAGES["any"]))
+    first, again = (drafter.look([(process, (None, 0, None))])[0] for _ in range(2))
+    assert drafter.context.n_evaluations == n_calls
+    np.testing.assert_array_equal(first.marginals, again.marginals)
+    assert first.messages.log_mass == again.messages.log_mass
 
 
 def test_infilling_templates():

@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 from anyorder_oracles import random_anyorder
+from infill_cases import VOCABULARY, holes_masses
 from insertion_oracles import random_insertion
 
 import pgen
@@ -12,38 +13,7 @@ from pgen.backends.tabular import TabularInsertion
 from pgen.testing.laws import check_proper_weights
 from pgen.testing.oracles import random_model
 
-VOCABULARY = pgen.Vocabulary([b"a", b"b", b"ab", b"-", b"<eos>"], eos=4)
 HOLES = {"x": pgen.Regex("b?a?"), "y": pgen.Regex("(ab)*")}
-
-
-def holes_masses(lm, fixed, languages, max_tokens):
-    """Mass of every content of the holes: all histories of insertions into them, up to the stop."""
-    found = {}
-
-    def follow(holes, mass):
-        tokens, slots = [], []
-        for hole, part in zip([*holes, None], fixed, strict=True):
-            tokens += part
-            if hole is not None:
-                slots.append((len(tokens), len(hole) + 1))
-                tokens += hole
-        logs, stop = lm._insert(tuple(tokens))
-        open_mass = sum(math.exp(v) for first, n in slots for row in logs[first : first + n] for v in row)
-        total = open_mass + math.exp(stop)
-        contents = tuple("".join(VOCABULARY.tokens[t].decode() for t in hole) for hole in holes)
-        if all(language.matches(text) for language, text in zip(languages, contents, strict=True)):
-            found[contents] = found.get(contents, 0.0) + mass * math.exp(stop) / total
-        if sum(map(len, holes)) == max_tokens:
-            return
-        for k, (first, n) in enumerate(slots):
-            for gap in range(n):
-                for token, log_mass in enumerate(logs[first + gap]):
-                    if log_mass > -math.inf:
-                        grown = (*holes[k][:gap], token, *holes[k][gap:])
-                        follow((*holes[:k], grown, *holes[k + 1 :]), mass * math.exp(log_mass) / total)
-
-    follow(tuple(() for _ in languages), 1.0)
-    return {contents: mass for contents, mass in found.items() if mass > 0}
 
 
 def encoded(*parts):

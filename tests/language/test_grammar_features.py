@@ -267,8 +267,6 @@ def test_arguments_are_checked() -> None:
         Grammar("start: /a/", start=None)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="lexer="):
         Grammar("start: /a/", lexer="basic")
-    with pytest.raises(UnsupportedFeature, match="maximal munch"):
-        Grammar("start: /a/", lexer="contextual")
 
 
 def test_deep_json_in_a_schema_is_an_error() -> None:

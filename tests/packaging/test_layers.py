@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 # A module may import its own unit and those of lower rank; the longest matching name counts.
 RANKS = {
     "pgen.errors": 0,
+    "pgen.limits": 1,
     "pgen.language": 1,
     "pgen.grammars": 2,
     "pgen.automata": 2,

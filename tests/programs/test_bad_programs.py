@@ -91,6 +91,12 @@ def test_a_density_that_is_no_number_is_refused_with_its_address(number):
         pgen.infer(lambda: pgen.observe("seen", Wrong(number), 1), method=pgen.Importance(2))
 
 
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_factor_that_is_no_number_is_refused_with_its_address(number):
+    with pytest.raises(pgen.InvalidArgument, match=f"factor 'bonus': the log weight is {number}"):
+        pgen.infer(lambda: pgen.factor("bonus", number), method=pgen.Importance(2))
+
+
 def test_a_factor_that_changes_on_replay_is_found_out():
     numbers = iter(range(10))
 

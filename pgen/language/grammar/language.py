@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pgen.errors import InvalidArgument, InvalidLanguage, UnsupportedFeature
+from pgen.errors import InvalidArgument, InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import Language, late
 from pgen.language.grammar import syntax
+from pgen.language.grammar.contextual import contextual
 from pgen.language.grammar.definitions import Entry, Scope, did_you_mean
 from pgen.language.grammar.facts import productive_rules
 from pgen.language.grammar.modules import load, text_of
@@ -29,6 +30,11 @@ class Grammar(Language):
     stand, any number of them, before the first terminal, between any two and after the
     last. Priorities, aliases and the marks `?`, `!` and `_` leave the language alone.
 
+    With `lexer="contextual"` it is the language that Lark's LALR parser with its contextual
+    lexer reads: each terminal is as long as it can be, out of those that the parser expects
+    there, by their priorities and by what `re` finds. That is for Lark's own syntax and for
+    LALR(1) grammars without conflicts.
+
     Besides Lark's own syntax: `A & B` and `~A` in terminals, `%json {...}` (a JSON text
     that is valid by a schema; no residual), `x{2,3}` for `x~2..3`, `name[lazy]: ...`
     (the members of a terminal that do not begin with a shorter one). Strings and
@@ -41,7 +47,8 @@ class Grammar(Language):
 
     Raises `InvalidLanguage` with line and column for malformed text, undefined names,
     terminals that match the empty string, and a start that derives nothing;
-    `UnsupportedFeature` for special and declared tokens and irregular expressions;
+    `UnsupportedFeature` for special and declared tokens and irregular expressions, and for
+    what has no LALR(1) parser where one is asked for;
     `LimitExceeded` for nesting, templates and terminals without reasonable bounds.
     """
 
@@ -73,7 +80,10 @@ class Grammar(Language):
             raise source.invalid(f"rule {start} derives no text", entry.position, hint)
         self.rules = tuple(rules)
         self.unused = _unused(document, scope, compiler.used, terminals)
-        super().__init__(ir.concat(between, ir.recursive(entry.name, rules)), description=_described(grammar, start))
+        node = ir.concat(between, ir.recursive(entry.name, rules))
+        if lexer == "contextual":
+            node = contextual(source, start, self.folder, lambda name: terminals.tree(scope.entries.get(name)))
+        super().__init__(node, description=_described(grammar, start))
 
     @classmethod
     def from_file(cls, path: str | Path, start: str = "start", lexer: str = "dynamic_complete") -> Grammar:
@@ -100,11 +110,6 @@ def _check_arguments(grammar: object, start: object, lexer: object) -> None:
         )
     if lexer not in _LEXERS:
         raise InvalidArgument(f"lexer={lexer!r}", hint='"dynamic_complete": the exact context-free language')
-    if lexer == "contextual":
-        raise UnsupportedFeature(
-            'lexer="contextual" (maximal munch) is not available',
-            hint='lexer="dynamic_complete" gives the exact context-free language, a superset',
-        )
 
 
 def _text(grammar: str) -> str:

@@ -60,6 +60,11 @@ class Terminals:
         """Whether a terminal was asked for, by itself or inside another."""
         return entry.name in self._parts
 
+    def tree(self, entry: Entry | None) -> regexes.Tree | None:
+        """The regular expression of a terminal that was asked for, unless it holds more than regular expressions."""
+        part = None if entry is None else self._parts.get(entry.name)
+        return None if part is None else part.tree
+
     def _checked(self, part: Part, scope: Scope, position: int, said: str) -> ir.Node:
         node = _closed(part, scope, position)
         if is_nullable(node):

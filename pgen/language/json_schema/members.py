@@ -1,11 +1,11 @@
 """Objects as nodes: their properties in declared order, or in any.
 
 In declared order undeclared properties come last. In any order, objects of up to
-`MAX_TRACKED` properties are exact: the node remembers which of them have come. Beyond
-that it takes properties as they come, as often as they come; that each required one is
-there, and none twice, is left to complete values. Cost: linear in the number of
-properties, but quadratic where some are optional and the number of undeclared ones is
-bounded.
+`MAX_TRACKED` properties are exact (`orders.py`), as long as those of a schema take no more
+than `MAX_STEPS` together. Beyond that a node takes properties as they come, as often as
+they come; that each required one is there, and none twice, is left to complete values.
+Cost: linear in the number of properties, but quadratic where some are optional and the
+number of undeclared ones is bounded, and exponential where they are exact in any order.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pgen.language import ir
 from pgen.language.json_schema import strings
 from pgen.language.json_schema.meet import meet_all
+from pgen.language.json_schema.orders import Orders
 from pgen.language.json_schema.shapes import (
     NOTHING,
     Constant,
@@ -37,8 +38,14 @@ if TYPE_CHECKING:
 MAX_PATTERNS = 6
 """How many patterns of property names may part the undeclared properties of one object."""
 
-MAX_TRACKED = 3
+MAX_TRACKED = 5
 """How many properties an object may have to be exact in any order."""
+
+MAX_STEPS = 1000
+"""How many steps, `n 2^(n-1)` for an object of n properties, the exact objects of one schema may take together."""
+
+FREE_STEPS = 12
+"""Steps of an object of 3 properties, which is always exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +84,26 @@ class Members:
     def _in_any_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
         low, high = self.shape.low, self.shape.high
         comma = self.emitter.layout.comma(self.depth)
-        if low > max(1, len(self.shape.required)) or (high is not None and (extra != ir.EMPTY or high < len(members))):
+        counted = low > max(1, len(self.shape.required)) or (high is not None and high < len(members))
+        if self._tracked(len(members)):
+            if extra != ir.EMPTY and (counted or high is not None):
+                self._leave_open("number of properties")
+            held = (low, high) if extra == ir.EMPTY else (0, None)
+            return [Orders(members, extra, comma, *held).node()]
+        if counted or (high is not None and extra != ir.EMPTY):
             self._leave_open("number of properties")
-        if len(members) <= MAX_TRACKED:
-            return [self._remaining(members, extra, True)]
         self.emitter.repeats_names = True
         if self.shape.required:
             self._leave_open("required")
         return [ir.separated(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
 
-    def _remaining(self, members: list[tuple[ir.Node, bool]], extra: ir.Node, first: bool) -> ir.Node:
-        """What may follow when these properties have not come yet, with the commas in front."""
-        comma = ir.EPSILON if first else self.emitter.layout.comma(self.depth)
-        more = ir.repeat(ir.concat(self.emitter.layout.comma(self.depth), extra), 0, None)
-        forms = [] if any(required for _, required in members) or first else [ir.EPSILON]
-        for i, (member, _) in enumerate(members):
-            rest = [*members[:i], *members[i + 1 :]]
-            forms.append(ir.concat(comma, member, more, self._remaining(rest, extra, False)))
-        if first and extra != ir.EMPTY:
-            forms.append(ir.concat(extra, more, self._remaining(members, extra, False)))
-        return ir.union(*forms)
+    def _tracked(self, n_members: int) -> bool:
+        """Whether this object is exact in any order; takes its steps from those of the schema."""
+        steps = n_members << max(n_members - 1, 0)
+        if n_members > MAX_TRACKED or (steps > FREE_STEPS and self.emitter.order_steps + steps > MAX_STEPS):
+            return False
+        self.emitter.order_steps += steps
+        return True
 
     def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
         """How many extra properties there may be; notes the counts that a node cannot hold."""

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pgen.language.base import late
+from pgen.language.json_schema import validators
 from pgen.language.json_schema.dialects import VALIDATION, dialect_of
 from pgen.language.json_schema.numbers import is_multiple
 from pgen.language.json_schema.references import subschemas
@@ -79,14 +80,13 @@ def first_error(schema_text: str, assert_formats: bool, text: str, resources_tex
 
 @lru_cache(maxsize=64)
 def _validator(schema_text: str, assert_formats: bool, resources_text: str) -> Validator:
-    import jsonschema
-    from jsonschema import validators
+    jsonschema = validators.jsonschema()
     from referencing.jsonschema import DRAFT202012
 
     schema, resources = _in_python(json.loads(schema_text)), json.loads(resources_text)
     dialect = dialect_of(schema, resources)
     base: type[Validator] = getattr(jsonschema, dialect.validator)
-    extend: Callable[..., type[Validator]] = validators.extend
+    extend: Callable[..., type[Validator]] = jsonschema.validators.extend
     absent: dict[str, Rule] = dict.fromkeys(VALIDATION - dialect.keywords, lambda *given: ())
     older = _older_spellings(base) if dialect.lenient else {}
     exact = extend(base, {"multipleOf": _multiple_of, **older, **absent})

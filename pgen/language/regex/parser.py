@@ -141,8 +141,8 @@ class _Parser:
             raise source.error(f"nothing to repeat before {operator}", start, hint=f"write \\{operator} for the text")
         if items[-1].kind == "repeat":
             raise source.error(f"multiple repeat {operator}", start, hint="put the inner repeat into a group (?:...)")
-        tree: Tree = Repeated(items[-1].tree, *bounds, start)
-        if not source.skip("?") and source.skip("+"):
+        tree: Tree = Repeated(items[-1].tree, *bounds, start, lazy := source.skip("?"))
+        if not lazy and source.skip("+"):
             tree = NotRegular(f"the possessive quantifier {operator}+", start)
         items[-1] = _Item(tree, "repeat")
         return True

@@ -49,12 +49,13 @@ class Alternation:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """`item` from `low` to `high` times (`None`: without end)."""
+    """`item` from `low` to `high` times (`None`: without end); `lazy`: as few as it can, where that matters."""
 
     item: Tree
     low: int
     high: int | None
     position: int
+    lazy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

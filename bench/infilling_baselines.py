@@ -1,0 +1,86 @@
+"""What is done about holes without pgen, with each kind of model.
+
+Left to right: the model goes on from the text before a hole; what it writes is cut where the
+fixed part behind the hole comes up, or after some tokens. Canvases: every hole gets
+three positions, their tokens come from the model's own rows, the likeliest or drawn, the most
+confident position or the leftmost first, ends and special tokens masked out. Insertion: the model
+inserts into the fixed parts wherever it likes, until it stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.molecules import pick, rows_of
+from pgen.programs.infill import fixed_parts
+
+CANVAS = 48
+POSITIONS = 3
+Plain = Callable[[Any, np.random.Generator], str]
+
+
+def prompted(model: Any, prompt: str = "", n_tokens: int = 6) -> Plain:
+    vocabulary = model.vocabulary
+
+    def draw(item: Any, rng: np.random.Generator) -> str:
+        first, *others = fixed_parts(item.template)
+        text = first
+        for after in others:
+            tokens: tuple[int, ...] = ()
+            context = model.encode(prompt) + vocabulary.encode(text)
+            for _ in range(n_tokens):
+                token = int(pick(log_softmax(model.next_logits([context + tokens])), rng)[0])
+                if token in vocabulary.eos:
+                    break
+                tokens = (*tokens, token)
+            written = vocabulary.decode(tokens).decode(errors="replace")
+            text += (written.split(after)[0] if after else written) + after
+        return text
+
+    return draw
+
+
+def log_softmax(logits: Any) -> Any:
+    shifted = np.asarray(logits, np.float64) - np.max(logits, axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def denoised(model: Any, *, greedy: bool) -> Plain:
+    vocabulary = model.vocabulary
+    no_text = [*vocabulary.eos, *vocabulary.special]
+
+    def draw(item: Any, rng: np.random.Generator) -> str:
+        first, *others = fixed_parts(item.template)
+        canvas: list[int | None] = list(vocabulary.encode(first))
+        for after in others:
+            canvas += [None] * POSITIONS + list(vocabulary.encode(after))
+        end = min(vocabulary.eos)
+        canvas = (canvas + [end] * CANVAS)[:CANVAS]
+        while None in canvas:
+            rows = np.array(rows_of(model, [tuple(canvas)])[0], np.float64)  # (L, V)
+            rows[:, no_text] = -np.inf
+            places = [i for i, token in enumerate(canvas) if token is None]
+            place = max(places, key=lambda i: rows[i].max()) if greedy else places[0]
+            canvas[place] = int(rows[place].argmax()) if greedy else int(pick(rows[place][None], rng)[0])
+        tokens = [token for token in canvas if token is not None and token not in no_text]
+        return str(vocabulary.decode(tokens).decode(errors="replace"))
+
+    return draw
+
+
+def inserted(model: Any) -> Plain:
+    def draw(item: Any, rng: np.random.Generator) -> str:
+        tokens: tuple[int, ...] = model.vocabulary.encode("".join(fixed_parts(item.template)))
+        while len(tokens) < CANVAS:
+            (step,) = model.insertions([tokens])
+            choice = int(pick(np.append(step.slots.ravel(), step.stop)[None], rng)[0])
+            slot, token = divmod(choice, step.slots.shape[1])
+            if choice == step.slots.size:
+                break
+            tokens = (*tokens[:slot], token, *tokens[slot:])
+        return str(model.vocabulary.decode(tokens).decode(errors="replace"))
+
+    return draw

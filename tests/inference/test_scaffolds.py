@@ -1,0 +1,102 @@
+"""Templates placed in the canvas beforehand, and classifier-free guidance, against brute force."""
+
+import math
+
+import numpy as np
+import pytest
+from canvas_cases import ABC, LANGUAGES, WITHOUT_EOS
+from canvas_process import random_denoiser, target
+
+import pgen
+from pgen.backends.tabular import TabularDiffusion
+
+
+def exact_masses(distribution):
+    posterior = pgen.infer(distribution, method=pgen.Enumerate())
+    return {str(x): p * math.exp(posterior.log_evidence) for x, p in posterior.probabilities().items()}
+
+
+def test_fixed_parts_stand_before_the_model_is_asked():
+    seen = []
+    model = random_denoiser(ABC, 4, 3)
+    inner = model._marginals
+    model._marginals = lambda tokens: seen.append(tokens) or inner(tokens)
+    filled = model.fill("a{x}b", sizes={"x": 2}, x=pgen.Regex("[ab]*"))
+    assert filled.inner.canvas == (0, None, None, 1)
+    found = exact_masses(filled)
+    assert all(tokens[0] == 0 and tokens[3] == 1 for tokens in seen)
+    expected = target(model, 4, "confidence", 2, pgen.Regex("a[ab]*b"), canvas=(0, None, None, 1))
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert filled.sample(seed=0).holes["x"] in {text[1:-1] for text in expected}
+    longer = model.fill("{x}b", length=4, sizes={"x": 2}, x=pgen.Regex("[ab]*"))
+    assert longer.inner.canvas == (None, None, 1, 3), "an end fills what is left"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sizes": {}}, "the holes are x"),
+        ({"sizes": {"x": -1}}, "size of 'x' is -1"),
+        ({"sizes": {"x": 3}, "length": 4}, "take 5 positions, but length=4"),
+        ({}, "needs a length"),
+    ],
+)
+def test_sizes_that_do_not_fit(options, message):
+    with pytest.raises(pgen.InvalidArgument, match=message):
+        random_denoiser(ABC, 8, 3).fill("a{x}b", **options)
+    with pytest.raises(pgen.InvalidArgument, match="nothing ends a text"):
+        random_denoiser(WITHOUT_EOS, 8, 3).fill("a{x}b", sizes={"x": 1}, length=8)
+
+
+@pytest.mark.parametrize("without", [None, "b"])
+def test_guidance_is_a_denoiser_like_any_other(without):
+    model, language = random_denoiser(ABC, 3, 5), LANGUAGES["counted"]
+    model._marginals = lambda tokens: rows_of(tokens)
+    strength = 0.7
+
+    def rows_of(tokens):
+        generator = np.random.default_rng([0 if token is None else token + 1 for token in tokens])
+        rows = generator.dirichlet(np.ones(4), len(tokens))
+        return np.log(rows[-2:] if tokens[0] is not None or len(tokens) == 2 else rows)
+
+    class ByHand(TabularDiffusion):
+        def marginals(self, prompts, canvases):
+            made = []
+            for prompt, canvas in zip(prompts, canvases, strict=True):
+                wanted = rows_of((*prompt, *canvas))
+                other = rows_of((None, *canvas))[1:] if without is None else rows_of((1, *canvas))
+                pushed = (1 + strength) * wanted - strength * other
+                made.append(pushed - np.logaddexp.reduce(pushed, axis=1, keepdims=True))
+            return np.stack(made)
+
+    guided = model.guided(strength, without)
+    by_hand = ByHand(ABC, 2, rows_of)
+    found = exact_masses(guided.text("a", length=2).given(language))
+    assert found == pytest.approx(target(by_hand, 2, "confidence", 2, language, prompt=(0,)), abs=1e-12)
+    assert guided.name == "tabular, guided"
+    np.testing.assert_array_equal(
+        model.guided(0.0).marginals([(0,)], [(None, None)]), model.marginals([(0,)], [(None, None)])
+    )
+
+
+def test_guidance_on_tensors_and_bad_strengths():
+    import torch
+
+    model = random_denoiser(ABC, 2, 5)
+
+    class Tensors(TabularDiffusion):
+        def marginals(self, prompts, canvases):
+            return torch.from_numpy(model.marginals(prompts, canvases))
+
+    arrays = model.guided(1.5, "").marginals([(), ()], [(None, None), (0, None)])
+    tensors = Tensors(ABC, 2, lambda tokens: None).guided(1.5, "").marginals([(), ()], [(None, None), (0, None)])
+    np.testing.assert_allclose(tensors.numpy(), arrays, atol=1e-12)
+    for strength in (-1.0, math.inf):
+        with pytest.raises(pgen.InvalidArgument, match="strength"):
+            model.guided(strength)
+
+    class InBlocks(TabularDiffusion):
+        block_length = 2
+
+    with pytest.raises(pgen.InvalidArgument, match="another prompt"):
+        InBlocks(ABC, 4, lambda tokens: None).guided(1.0)
