@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from pgen.backends.base import MaskedDiffusion
 from pgen.backends.chat import conversation
-from pgen.errors import InvalidArgument
 from pgen.language.base import late
 from pgen.programs.canvas import CanvasDistribution, canvas_distribution
 from pgen.programs.infill import Infill, as_template
 from pgen.programs.orders import Order
-from pgen.programs.scaffolds import scaffold
+from pgen.programs.scaffolds import canvas_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,13 +99,11 @@ class CanvasModel:
         `InvalidArgument` if there is no hole or sizes do not fit, and what `pgen.template` raises.
         """
         made = as_template(template, holes)
-        if length is None and sizes is None:
-            raise InvalidArgument("fill needs a length, or the sizes of all holes", hint="length=64, for instance")
-        canvas = None if sizes is None else scaffold(self.vocabulary, made, sizes, length)
+        canvas = canvas_for(self.vocabulary, made, sizes, length)
         inner = canvas_distribution(
             self,
             self.encode(prompt),
-            length=len(canvas) if canvas is not None else length or 0,
+            length=len(canvas),
             steps=steps,
             order=order,
             canvas=canvas,

@@ -27,8 +27,8 @@ import pgen
 from bench.first_mask import tekken
 from bench.machine import facts, save
 from pgen.backends.canvas_model import CanvasModel
-from pgen.inference.canvas import CanvasDrafter
 from pgen.inference.context import Context
+from pgen.inference.drafting.canvas import CanvasDrafter
 from pgen.sampling.rng import CounterRng
 from pgen.tokens.classes import token_table
 

@@ -22,10 +22,10 @@ import numpy as np
 
 import pgen
 from pgen.chains import max_product, sum_product
-from pgen.inference.canvas import CanvasDrafter
-from pgen.inference.canvas_process import CanvasProcess
-from pgen.inference.canvas_steps import Step
 from pgen.inference.context import Context
+from pgen.inference.drafting.canvas import CanvasDrafter
+from pgen.inference.drafting.canvas_process import CanvasProcess
+from pgen.inference.drafting.canvas_steps import Step
 from pgen.inference.infer import run
 from pgen.programs.canvas import CanvasDistribution
 from pgen.programs.orders import Canvas

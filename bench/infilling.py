@@ -30,7 +30,7 @@ from rich.table import Table
 import pgen
 from bench.address_data import Labelled, labelled
 from bench.fetch_molecules import fetch
-from bench.infilling_baselines import CANVAS, denoised, inserted, prompted
+from bench.infilling_baselines import CANVAS, denoised, inserted, prompted, sizes_of
 from bench.machine import facts, save
 
 PIECE = pgen.Regex(r"(?:Cl|Br|[CcNnOoSsF0-9()=#\-]){1,6}")
@@ -107,20 +107,29 @@ def drawn(text: Any, seed: int, particles: int = 16, lookahead: int = 32) -> str
     return str(posterior.sample(seed, 1)[0])
 
 
+def likeliest(text: Any, seed: int) -> str:
+    return str(pgen.infer(text, method=pgen.Importance(32, lookahead=0), seed=seed).mode())
+
+
 def molecule_ways() -> list[Way]:
     lm, dlm, alm, ilm = (pgen.load(f"molecules{kind}", "cpu") for kind in ("", "-diffusion", "-anyorder", "-insertion"))
-    steps = {"steps": 16}
     return [
         Way("left to right", lambda i, s: drawn(lm.fill(i.template), s), "prompt, then cut", prompted(lm)),
         Way(
             "masked diffusion",
-            lambda i, s: drawn(dlm.fill(i.template, length=CANVAS, **steps), s, 8, 0),
+            lambda i, s: drawn(dlm.fill(i.template, length=CANVAS, order="constrained_confidence"), s, 16, 0),
+            "a token for each position",
+            denoised(dlm, greedy=False),
+        ),
+        Way(
+            "masked diffusion, sizes told",
+            lambda i, s: likeliest(dlm.fill(i.template, sizes=sizes_of(i, dlm.vocabulary)), s),
             "likeliest token for each position",
-            denoised(dlm, greedy=True),
+            denoised(dlm, greedy=True, told=True),
         ),
         Way(
             "any order",
-            lambda i, s: drawn(alm.fill(i.template, length=CANVAS, order="confidence"), s, 8, 0),
+            lambda i, s: drawn(alm.fill(i.template, length=CANVAS), s, 32, 0),
             "a token for each position",
             denoised(alm, greedy=False),
         ),

@@ -2,7 +2,7 @@
 
 Left to right: the model goes on from the text before a hole; what it writes is cut where the
 fixed part behind the hole comes up, or after some tokens. Canvases: every hole gets
-three positions, their tokens come from the model's own rows, the likeliest or drawn, the most
+three positions, or as many as it had; their tokens come from the model's own rows, the likeliest or drawn, the most
 confident position or the leftmost first, ends and special tokens masked out. Insertion: the model
 inserts into the fixed parts wherever it likes, until it stops.
 """
@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.molecules import pick, rows_of
 from pgen.programs.infill import fixed_parts
+from pgen.programs.scaffolds import scaffold
 
 CANVAS = 48
 POSITIONS = 3
@@ -48,17 +49,19 @@ def log_softmax(logits: Any) -> Any:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def denoised(model: Any, *, greedy: bool) -> Plain:
+def sizes_of(item: Any, vocabulary: Any) -> dict[str, int]:
+    """How many tokens were cut out for each hole."""
+    return {name: len(vocabulary.encode(content)) for name, content in item.template.parse(item.original).items()}
+
+
+def denoised(model: Any, *, greedy: bool, told: bool = False) -> Plain:
+    """`told`: how many tokens each hole had, else `POSITIONS`."""
     vocabulary = model.vocabulary
     no_text = [*vocabulary.eos, *vocabulary.special]
 
     def draw(item: Any, rng: np.random.Generator) -> str:
-        first, *others = fixed_parts(item.template)
-        canvas: list[int | None] = list(vocabulary.encode(first))
-        for after in others:
-            canvas += [None] * POSITIONS + list(vocabulary.encode(after))
-        end = min(vocabulary.eos)
-        canvas = (canvas + [end] * CANVAS)[:CANVAS]
+        sizes = sizes_of(item, vocabulary) if told else dict.fromkeys(item.template.names, POSITIONS)
+        canvas = list(scaffold(vocabulary, item.template, sizes, CANVAS))
         while None in canvas:
             rows = np.array(rows_of(model, [tuple(canvas)])[0], np.float64)  # (L, V)
             rows[:, no_text] = -np.inf

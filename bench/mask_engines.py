@@ -103,10 +103,7 @@ class Pgen(Engine):
                 raise Refused("pgen.Grammar does not exist yet")
             grammar: pgen.Language = pgen.Grammar(item.source)
             return grammar
-        try:
-            return pgen.JSONSchema(item.source, whitespace="any", property_order="any")
-        except pgen.InvalidArgument:
-            return pgen.JSONSchema(item.source, whitespace="any")
+        return pgen.JSONSchema(item.source, whitespace="any", property_order=item.order)
 
     def forget(self) -> None:
         """Empty every cache of languages and of their automata; those of vocabularies stay."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pgen
 from bench.mask_grammars import grammars
 
 GROUPS = ("json", "regex", "cfg")
@@ -27,7 +28,10 @@ class Text(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A language to compile, texts of it and texts outside. `source` is a schema, a pattern or a Lark grammar."""
+    """A language to compile, texts of it and texts outside. `source` is a schema, a pattern or a Lark grammar.
+
+    `order` is that of the properties of objects: the declared one, which peers take, unless a text has another.
+    """
 
     group: str
     name: str
@@ -35,6 +39,7 @@ class Item(NamedTuple):
     ebnf: str
     valid: tuple[Text, ...]
     invalid: tuple[Text, ...]
+    order: str = "declared"
 
 
 Spell = Callable[[str], tuple[int, ...]]
@@ -48,7 +53,8 @@ def items(group: str, data: Path, spell: Spell, n_schemas: int | None = N_SCHEMA
         return Item(group, name, source, ebnf, *spelled)
 
     if group == "json":
-        return [item(*schema_item(path)) for path in schema_files(data, n_schemas)]
+        made = [item(*schema_item(path)) for path in schema_files(data, n_schemas)]
+        return [one._replace(order=property_order(one)) for one in made]
     if group == "regex":
         return [item(name, pattern, "", valid, invalid) for name, (pattern, valid, invalid) in regexes().items()]
     return [item(name, one.lark, one.ebnf, one.valid, one.invalid) for name, one in grammars().items()]
@@ -111,6 +117,15 @@ def schema_item(path: Path) -> tuple[str, Any, str, list[str], list[str]]:
     for test in found["tests"]:
         texts[test["valid"]].append(json.dumps(test["data"], ensure_ascii=False))
     return path.stem, found["schema"], "", texts[True], texts[False]
+
+
+def property_order(item: Item) -> str:
+    """`"declared"` if all texts of a schema have that order (or pgen cannot read the schema), else `"any"`."""
+    try:
+        language = pgen.JSONSchema(item.source, whitespace="any")
+    except pgen.PgenError:
+        return "declared"
+    return "declared" if all(language.matches(text.text) for text in item.valid) else "any"
 
 
 def words() -> list[str]:

@@ -23,8 +23,8 @@ from rich.table import Table
 
 import pgen
 from bench.machine import facts, save
-from pgen.inference import smc
 from pgen.inference.context import Context
+from pgen.inference.methods import smc
 from pgen.inference.particles import Population
 from pgen.programs.effects import sample
 from pgen.programs.machine import Machine

@@ -6,7 +6,8 @@
 The peer runs in a process of its own (`bench/genlm_worker.py`) on the same weights, SmolLM2-135M in
 float32, with the same number of threads, prompts as token ids, languages, numbers of particles and
 seeds; the two take turns. Its sampler is AWRS with resampling below half the effective sample
-size. Both have compiled the constraint and seen the prompt before the clock starts.
+size. Both have compiled the constraint and seen the prompt before the clock starts, and nothing
+else: what either remembers of the model is dropped before every run.
 
 Two runs of pgen are measured: `SMC(N)` as it is by default, and the peer's own algorithm (resampling
 after any token, no look-ahead). A particle-token is a token of a particle's text, the end of text
@@ -98,7 +99,9 @@ class Outcome(NamedTuple):
 
 
 def with_pgen(text: Any, method: Any, seed: int) -> Outcome:
-    """A run of pgen."""
+    """A run of pgen, which knows of the model what comes after the prompt."""
+    text.model.forget()
+    text.model.next_logits([text.prompt])
     wall, processor = time.perf_counter(), _processor_seconds()
     try:
         found = pgen.infer(text, method=method, seed=seed)

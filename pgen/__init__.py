@@ -31,44 +31,44 @@ if TYPE_CHECKING:
     from pgen.errors import ZeroEvidence as ZeroEvidence
     from pgen.extraction import Extraction as Extraction
     from pgen.extraction import extract as extract
-    from pgen.inference.asap import ASAp as ASAp
-    from pgen.inference.banked_beam import BankedBeam as BankedBeam
-    from pgen.inference.beam import Beam as Beam
-    from pgen.inference.beam import StochasticBeam as StochasticBeam
-    from pgen.inference.best_of import BestOf as BestOf
-    from pgen.inference.bidirectional import Bidirectional as Bidirectional
     from pgen.inference.budget import Budget as Budget
-    from pgen.inference.canvas_moves import Remask as Remask
-    from pgen.inference.canvas_votes import time_vote as time_vote
-    from pgen.inference.consensus import Decision as Decision
-    from pgen.inference.consensus import majority as majority
-    from pgen.inference.consensus import minimum_risk as minimum_risk
-    from pgen.inference.diverse_beam import DiverseBeam as DiverseBeam
-    from pgen.inference.edit_moves import EditText as EditText
-    from pgen.inference.enumeration import Enumerate as Enumerate
-    from pgen.inference.gedi import GeDi as GeDi
+    from pgen.inference.diagnostics.bidirectional import Bidirectional as Bidirectional
+    from pgen.inference.diagnostics.consensus import Decision as Decision
+    from pgen.inference.diagnostics.consensus import majority as majority
+    from pgen.inference.diagnostics.consensus import minimum_risk as minimum_risk
+    from pgen.inference.diagnostics.mass_report import mass_report as mass_report
+    from pgen.inference.drafting.canvas_votes import time_vote as time_vote
     from pgen.inference.generative import Generative as Generative
-    from pgen.inference.gibbs import Gibbs as Gibbs
-    from pgen.inference.hole_moves import RegenerateHole as RegenerateHole
-    from pgen.inference.importance import Importance as Importance
     from pgen.inference.infer import infer as infer
-    from pgen.inference.learned_twist import LearnedTwist as LearnedTwist
-    from pgen.inference.masked import Masked as Masked
-    from pgen.inference.mass_report import mass_report as mass_report
-    from pgen.inference.mcmc import MCMC as MCMC
-    from pgen.inference.most_likely import MostLikely as MostLikely
-    from pgen.inference.particle_gibbs import ParticleGibbs as ParticleGibbs
+    from pgen.inference.methods.asap import ASAp as ASAp
+    from pgen.inference.methods.banked_beam import BankedBeam as BankedBeam
+    from pgen.inference.methods.beam import Beam as Beam
+    from pgen.inference.methods.beam import StochasticBeam as StochasticBeam
+    from pgen.inference.methods.best_of import BestOf as BestOf
+    from pgen.inference.methods.diverse_beam import DiverseBeam as DiverseBeam
+    from pgen.inference.methods.enumeration import Enumerate as Enumerate
+    from pgen.inference.methods.importance import Importance as Importance
+    from pgen.inference.methods.masked import Masked as Masked
+    from pgen.inference.methods.mcmc import MCMC as MCMC
+    from pgen.inference.methods.most_likely import MostLikely as MostLikely
+    from pgen.inference.methods.particle_gibbs import ParticleGibbs as ParticleGibbs
+    from pgen.inference.methods.rejection import Rejection as Rejection
+    from pgen.inference.methods.replicated import Replicated as Replicated
+    from pgen.inference.methods.resample_move import ResampleMove as ResampleMove
+    from pgen.inference.methods.smc import SMC as SMC
+    from pgen.inference.methods.tempering import Tempering as Tempering
+    from pgen.inference.methods.tree_search import TreeSearch as TreeSearch
+    from pgen.inference.moves.canvas_moves import Remask as Remask
+    from pgen.inference.moves.edit_moves import EditText as EditText
+    from pgen.inference.moves.gibbs import Gibbs as Gibbs
+    from pgen.inference.moves.hole_moves import RegenerateHole as RegenerateHole
+    from pgen.inference.moves.span_moves import RegenerateSpan as RegenerateSpan
+    from pgen.inference.moves.trace_moves import Regenerate as Regenerate
     from pgen.inference.posterior import Posterior as Posterior
     from pgen.inference.predictive import Predictive as Predictive
-    from pgen.inference.rejection import Rejection as Rejection
-    from pgen.inference.replicated import Replicated as Replicated
-    from pgen.inference.resample_move import ResampleMove as ResampleMove
-    from pgen.inference.rollouts import Rollouts as Rollouts
-    from pgen.inference.smc import SMC as SMC
-    from pgen.inference.span_moves import RegenerateSpan as RegenerateSpan
-    from pgen.inference.tempering import Tempering as Tempering
-    from pgen.inference.trace_moves import Regenerate as Regenerate
-    from pgen.inference.tree_search import TreeSearch as TreeSearch
+    from pgen.inference.twists.gedi import GeDi as GeDi
+    from pgen.inference.twists.learned_twist import LearnedTwist as LearnedTwist
+    from pgen.inference.twists.rollouts import Rollouts as Rollouts
     from pgen.language.base import Language as Language
     from pgen.language.base import choice as choice
     from pgen.language.base import literal as literal
@@ -135,41 +135,41 @@ _HOMES = {
         "ZeroEvidence",
     ),
     "pgen.extraction": ("Extraction", "extract"),
-    "pgen.inference.asap": ("ASAp",),
-    "pgen.inference.banked_beam": ("BankedBeam",),
-    "pgen.inference.beam": ("Beam", "StochasticBeam"),
-    "pgen.inference.best_of": ("BestOf",),
-    "pgen.inference.bidirectional": ("Bidirectional",),
+    "pgen.inference.methods.asap": ("ASAp",),
+    "pgen.inference.methods.banked_beam": ("BankedBeam",),
+    "pgen.inference.methods.beam": ("Beam", "StochasticBeam"),
+    "pgen.inference.methods.best_of": ("BestOf",),
+    "pgen.inference.diagnostics.bidirectional": ("Bidirectional",),
     "pgen.inference.budget": ("Budget",),
-    "pgen.inference.canvas_moves": ("Remask",),
-    "pgen.inference.canvas_votes": ("time_vote",),
-    "pgen.inference.consensus": ("Decision", "majority", "minimum_risk"),
-    "pgen.inference.diverse_beam": ("DiverseBeam",),
-    "pgen.inference.edit_moves": ("EditText",),
-    "pgen.inference.enumeration": ("Enumerate",),
-    "pgen.inference.gedi": ("GeDi",),
+    "pgen.inference.moves.canvas_moves": ("Remask",),
+    "pgen.inference.drafting.canvas_votes": ("time_vote",),
+    "pgen.inference.diagnostics.consensus": ("Decision", "majority", "minimum_risk"),
+    "pgen.inference.methods.diverse_beam": ("DiverseBeam",),
+    "pgen.inference.moves.edit_moves": ("EditText",),
+    "pgen.inference.methods.enumeration": ("Enumerate",),
+    "pgen.inference.twists.gedi": ("GeDi",),
     "pgen.inference.generative": ("Generative",),
-    "pgen.inference.gibbs": ("Gibbs",),
-    "pgen.inference.hole_moves": ("RegenerateHole",),
-    "pgen.inference.importance": ("Importance",),
+    "pgen.inference.moves.gibbs": ("Gibbs",),
+    "pgen.inference.moves.hole_moves": ("RegenerateHole",),
+    "pgen.inference.methods.importance": ("Importance",),
     "pgen.inference.infer": ("infer",),
-    "pgen.inference.learned_twist": ("LearnedTwist",),
-    "pgen.inference.masked": ("Masked",),
-    "pgen.inference.mass_report": ("mass_report",),
-    "pgen.inference.mcmc": ("MCMC",),
-    "pgen.inference.most_likely": ("MostLikely",),
-    "pgen.inference.particle_gibbs": ("ParticleGibbs",),
+    "pgen.inference.twists.learned_twist": ("LearnedTwist",),
+    "pgen.inference.methods.masked": ("Masked",),
+    "pgen.inference.diagnostics.mass_report": ("mass_report",),
+    "pgen.inference.methods.mcmc": ("MCMC",),
+    "pgen.inference.methods.most_likely": ("MostLikely",),
+    "pgen.inference.methods.particle_gibbs": ("ParticleGibbs",),
     "pgen.inference.posterior": ("Posterior",),
     "pgen.inference.predictive": ("Predictive",),
-    "pgen.inference.rejection": ("Rejection",),
-    "pgen.inference.replicated": ("Replicated",),
-    "pgen.inference.resample_move": ("ResampleMove",),
-    "pgen.inference.rollouts": ("Rollouts",),
-    "pgen.inference.smc": ("SMC",),
-    "pgen.inference.span_moves": ("RegenerateSpan",),
-    "pgen.inference.tempering": ("Tempering",),
-    "pgen.inference.trace_moves": ("Regenerate",),
-    "pgen.inference.tree_search": ("TreeSearch",),
+    "pgen.inference.methods.rejection": ("Rejection",),
+    "pgen.inference.methods.replicated": ("Replicated",),
+    "pgen.inference.methods.resample_move": ("ResampleMove",),
+    "pgen.inference.twists.rollouts": ("Rollouts",),
+    "pgen.inference.methods.smc": ("SMC",),
+    "pgen.inference.moves.span_moves": ("RegenerateSpan",),
+    "pgen.inference.methods.tempering": ("Tempering",),
+    "pgen.inference.moves.trace_moves": ("Regenerate",),
+    "pgen.inference.methods.tree_search": ("TreeSearch",),
     "pgen.language.base": ("Language", "choice", "literal", "substring_of"),
     "pgen.language.editing": ("edit",),
     "pgen.language.grammar": ("Grammar",),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pgen.errors import InvalidArgument, ModelError
 from pgen.inference.infer import infer
-from pgen.inference.smc import SMC
+from pgen.inference.methods.smc import SMC
 from pgen.language.json_schema import JSONSchema
 from pgen.language.types import parse_value
 from pgen.programs.effects import sample

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pgen.backends.autoregressive.packed import PackedLayers
 from pgen.backends.autoregressive.row_cache import RowCache
 from pgen.backends.autoregressive.row_plan import Plan, Tokens
 
@@ -39,6 +40,10 @@ class PlainForward:
     def __init__(self, model: Any, device: torch.device) -> None:
         self._model = model
         self._device = device
+        self._layers = PackedLayers(model)
+
+    def forget(self) -> None:
+        """There is nothing to drop."""
 
     @torch.inference_mode()
     def __call__(self, requests: Sequence[Request]) -> list[torch.Tensor]:
@@ -48,7 +53,8 @@ class PlainForward:
             same = [i for i, request in enumerate(requests) if len(request.tokens) == length]
             n_last = max(requests[i].n_last for i in same)
             ids = torch.tensor([requests[i].tokens for i in same], device=self._device)  # (B, L)
-            logits = self._model(ids, use_cache=False).logits[:, -n_last:].float()
+            with self._layers.in_use():
+                logits = self._model(ids, use_cache=False).logits[:, -n_last:].float()
             for i, rows in zip(same, logits, strict=True):
                 results[i] = rows[n_last - requests[i].n_last :]
         return [rows for rows in results if rows is not None]
@@ -64,6 +70,11 @@ class CachedForward:
         self._dtype = next(model.parameters()).dtype
         self._cache = RowCache(model.config, self._dtype, device, max_bytes)
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._layers = PackedLayers(model)
+
+    def forget(self) -> None:
+        """Drop all cached rows."""
+        self._cache.forget()
 
     @torch.inference_mode()
     def __call__(self, requests: Sequence[Request]) -> list[torch.Tensor]:
@@ -146,15 +157,16 @@ class CachedForward:
         self._cache.aim(plan.first, place, used, int(cached[0]) if (cached == cached[0]).all() else None)
         columns = np.unique(np.concatenate([np.arange(m - r.n_last, m) for m, r in zip(missing, served, strict=True)]))
         keep = {"logits_to_keep": torch.from_numpy(columns).to(self._device)} if self._keeps_logits else {}
-        output = self._model(
-            torch.from_numpy(ids).to(self._device),
-            attention_mask=self._visible(place, used),
-            # Padding may lie beyond the last position that the model knows; nothing looks at it.
-            position_ids=place.clamp(max=self._last_position),
-            past_key_values=self._cache.states,
-            use_cache=True,
-            **keep,
-        )
+        with self._layers.in_use():
+            output = self._model(
+                torch.from_numpy(ids).to(self._device),
+                attention_mask=self._visible(place, used),
+                # Padding may lie beyond the last position that the model knows; nothing looks at it.
+                position_ids=place.clamp(max=self._last_position),
+                past_key_values=self._cache.states,
+                use_cache=True,
+                **keep,
+            )
         return (output.logits if self._keeps_logits else output.logits[:, columns]).float(), columns
 
     def _visible(self, positions: torch.Tensor, used: int) -> torch.Tensor:

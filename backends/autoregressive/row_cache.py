@@ -102,6 +102,10 @@ class RowCache:
             layer.allocate(*(self._moved(old, kept, rows, capacity) for old in (layer.keys, layer.values)))
         self.table = table
 
+    def forget(self) -> None:
+        """Empty every row; their memory is kept for what comes."""
+        self.table = RowTable(self.table.n_rows, self.table.capacity)
+
     def _moved(self, old: torch.Tensor | None, kept: NDArray[np.int64], rows: int, capacity: int) -> torch.Tensor:
         heads, dim = self._shape
         new = torch.zeros((rows, heads, capacity, dim), dtype=self._dtype, device=self._device)

@@ -9,6 +9,7 @@ otherwise every call recomputes its prefixes.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,9 @@ from pgen.tokens import Vocabulary
 
 CACHE_BYTES = 2 * 2**30
 """Memory for keys and values."""
+
+LOGITS_BYTES = 64 * 2**20
+"""Memory for the logits of the prefixes asked for last: nobody pays twice for a prompt."""
 
 
 class TransformersModel(TextModel):
@@ -46,6 +50,8 @@ class TransformersModel(TextModel):
             raise ModelError(f"{name}: the tokenizer has {len(self.vocabulary)} tokens, the model knows {n_rows}")
         self._lock = threading.Lock()
         self._forward = _forward(self.model, self.device, self.context_length, cache_bytes)
+        self._known: OrderedDict[Tokens, NDArray[np.float32]] = OrderedDict()
+        self._most_known = max(LOGITS_BYTES // (4 * len(self.vocabulary)), 1)
 
     def encode(self, prompt: str) -> Tokens:
         tokens = tuple(self.tokenizer(prompt)["input_ids"])
@@ -64,14 +70,35 @@ class TransformersModel(TextModel):
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
         if not prefixes:
             return np.zeros((0, len(self.vocabulary)), np.float32)
-        index: dict[Tokens, int] = {}
-        rows = [index.setdefault(tuple(prefix), len(index)) for prefix in prefixes]
-        logits = self._evaluate([Request(prefix) for prefix in index])
-        return self._checked(torch.cat(logits), list(index))[rows]  # (B, V)
+        asked = [tuple(prefix) for prefix in prefixes]
+        with self._lock:
+            known = {prefix: self._known.get(prefix) for prefix in asked}
+            new = [prefix for prefix, row in known.items() if row is None]
+            if new:
+                logits = torch.cat(self._evaluate([Request(prefix) for prefix in new]))
+                known.update(zip(new, self._checked(logits, new), strict=True))
+            self._remember(known)
+        return np.stack([row for prefix in asked if (row := known[prefix]) is not None])  # (B, V)
+
+    def forget(self) -> None:
+        """Drop what is remembered of prefixes: logits, keys and values. Needed after the weights have changed."""
+        with self._lock:
+            self._known.clear()
+            self._forward.forget()
+
+    def _remember(self, known: dict[Tokens, NDArray[np.float32] | None]) -> None:
+        for prefix, row in known.items():
+            if prefix not in self._known and row is not None:
+                # A row of its own: a view would keep its whole batch alive.
+                self._known[prefix] = row.copy()
+            self._known.move_to_end(prefix)
+        while len(self._known) > self._most_known:
+            self._known.popitem(last=False)
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float32]:
         path = (*prefix, *continuation)
-        (logits,) = self._evaluate([Request(path, len(continuation) + 1)])
+        with self._lock:
+            (logits,) = self._evaluate([Request(path, len(continuation) + 1)])
         return self._checked(logits, [path[: len(prefix) + n] for n in range(len(continuation) + 1)])  # (n + 1, V)
 
     def _evaluate(self, requests: list[Request]) -> list[torch.Tensor]:
@@ -85,8 +112,7 @@ class TransformersModel(TextModel):
                     f"{self.name}: {len(tokens)} tokens, but the context holds {self.context_length}",
                     hint="shorten the prompt or lower max_tokens",
                 )
-        with self._lock:
-            return self._forward(requests)
+        return self._forward(requests)
 
     def _checked(self, logits: torch.Tensor, prefixes: list[Tokens]) -> NDArray[np.float32]:
         """The logits of the vocabulary, without NaN and +inf."""

@@ -12,7 +12,7 @@ from typing import Any
 from numba.core import event
 
 
-class _Spinner(event.Listener):  # type: ignore[misc]  # numba has no types
+class _Spinner(event.Listener):
     """Shown from the start of the outermost compilation of one of our kernels to its end."""
 
     def __init__(self) -> None:

@@ -14,14 +14,14 @@ import math
 from dataclasses import dataclass, replace
 
 from pgen.errors import InvalidArgument, LimitExceeded
-from pgen.inference import importance
 from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
-from pgen.inference.enumeration import Enumerate
-from pgen.inference.importance import Importance
+from pgen.inference.drafting.prefix_tree import NotCertified
+from pgen.inference.methods import importance
+from pgen.inference.methods.enumeration import Enumerate
+from pgen.inference.methods.importance import Importance
 from pgen.inference.particles import Population
 from pgen.inference.posterior import Posterior, posterior_of
-from pgen.inference.prefix_tree import NotCertified
 from pgen.programs.machine import Machine
 from pgen.sampling.rng import Rng
 

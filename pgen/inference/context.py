@@ -6,7 +6,7 @@ Everything here is a cache or a counter; a result never depends on the batch siz
 from __future__ import annotations
 
 from pgen.inference.budget import Account, Budget
-from pgen.inference.drafts import AnyDrafter
+from pgen.inference.drafting.drafts import AnyDrafter
 from pgen.language.base import late
 from pgen.programs.strings import StringDistribution
 

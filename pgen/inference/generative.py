@@ -22,8 +22,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from pgen.errors import InvalidArgument
-from pgen.inference.choice_laws import Law
 from pgen.inference.context import Context
+from pgen.inference.drafting.choice_laws import Law
 from pgen.inference.runs import Choice, Keep, Plan, Run, Runner, draw_everything
 from pgen.programs.machine import Machine
 from pgen.sampling.rng import CounterRng, Rng

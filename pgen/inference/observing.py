@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
-from pgen.inference.drafts import at_sites
+from pgen.inference.drafting.drafts import at_sites
 from pgen.programs.effects import Observe
 from pgen.programs.strings import StringDistribution
 

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pgen.errors import PgenError
-from pgen.inference import joint_drafts
 from pgen.inference.context import Context
-from pgen.inference.drafts import AnyDrafter, Draft, Drawn, at_sites
+from pgen.inference.drafting import joint_drafts
+from pgen.inference.drafting.drafts import AnyDrafter, Draft, Drawn, at_sites
 from pgen.inference.observing import observe_all
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
 from pgen.programs.strings import StringDistribution
 from pgen.programs.trace import Entry
-from pgen.sampling.rng import Rng
+from pgen.sampling.rng import Rng, foresee
+
+MANY = 32
+"""From so many random numbers on, one kernel call is worth loading the kernel."""
 
 
 class Particle(NamedTuple):
@@ -34,7 +37,9 @@ class Particle(NamedTuple):
     @property
     def running(self) -> bool:
         """Whether there is anything left to do."""
-        return self.suspension.effect is not None and self.total_log_weight > -math.inf
+        if self.suspension.effect is None:
+            return False
+        return self.log_weight > -math.inf and (self.draft is None or self.draft.log_weight > -math.inf)
 
     @property
     def total_log_weight(self) -> float:
@@ -52,7 +57,11 @@ class Particle(NamedTuple):
 
     def unweighted(self) -> Particle:
         """The same run with weight one, as after resampling."""
-        return Particle(self.suspension, 0.0, self.draft.reweighted(0.0) if self.draft else None)
+        return self.weighing(0.0)
+
+    def weighing(self, log_weight: float) -> Particle:
+        """The same run with another weight, none of which is the draft's."""
+        return Particle(self.suspension, log_weight, self.draft.reweighted(0.0) if self.draft else None)
 
 
 class Population(NamedTuple):
@@ -71,6 +80,7 @@ class Population(NamedTuple):
         """Move the particles `active` by one step or one choice; particle i draws from `rng.at(i)`."""
         moved = list(particles)
         drafting: list[int] = []
+        drawing: list[int] = []
         observing: list[int] = []
         for i in active:
             effect = moved[i].suspension.effect
@@ -79,11 +89,21 @@ class Population(NamedTuple):
             elif isinstance(effect, Sample) and isinstance(effect.distribution, StringDistribution):
                 drafting.append(i)
             elif isinstance(effect, Sample):
-                value = _named(effect, lambda e=effect, i=i: e.distribution.sample(rng.at(i)))  # type: ignore[misc]
-                moved[i] = self._decided(moved[i], value, 0.0)
+                drawing.append(i)
+        self._draw(moved, drawing, rng)
         self._observe(moved, observing)
         self._draft(moved, drafting, rng)
         return moved
+
+    def _draw(self, moved: list[Particle], active: Sequence[int], rng: Rng) -> None:
+        """Choices that are no texts; many draw their random numbers in one kernel call."""
+        streams = [rng.at(i) for i in active]
+        if len(active) >= MANY:
+            foresee(streams)
+        for i, stream in zip(active, streams, strict=True):
+            effect = moved[i].suspension.effect
+            assert isinstance(effect, Sample)
+            moved[i] = self._decided(moved[i], _sampled(effect, stream), 0.0)
 
     def _observe(self, moved: list[Particle], active: Sequence[int]) -> None:
         effects = [moved[i].suspension.effect for i in active]
@@ -96,9 +116,13 @@ class Population(NamedTuple):
         """Open drafts where there are none; move the others by a step."""
         begins: defaultdict[AnyDrafter, list[int]] = defaultdict(list)
         steps: defaultdict[AnyDrafter, list[int]] = defaultdict(list)
+        drafters: dict[int, AnyDrafter] = {}
         for i in active:
+            effect = moved[i].suspension.effect
+            if id(effect) not in drafters:
+                drafters[id(effect)] = self.context.drafter(_strings(moved[i]))
             chosen = begins if moved[i].draft is None else steps
-            chosen[self.context.drafter(_strings(moved[i]))].append(i)
+            chosen[drafters[id(effect)]].append(i)
         for drafter, indices in begins.items():
             runs = [joint_drafts.waiting_together(moved[i].suspension) for i in indices]
             with at_sites(effect.address for effects in runs for effect in effects):
@@ -112,8 +136,12 @@ class Population(NamedTuple):
 
     def _drafted(self, moved: list[Particle], indices: Sequence[int], results: Sequence[Draft | Drawn]) -> None:
         for i, result in zip(indices, results, strict=True):
+            suspension, log_weight, _ = moved[i]
             texts = joint_drafts.finished(result)
-            moved[i] = Particle(moved[i].suspension, moved[i].log_weight, None if texts else result)  # type: ignore[arg-type]
+            if not texts:
+                moved[i] = Particle(suspension, log_weight, result)  # type: ignore[arg-type]
+                continue
+            moved[i] = Particle(suspension, log_weight)
             for drawn in texts:
                 if moved[i].running:
                     moved[i] = self._decided(moved[i], drawn.text, drawn.log_weight)
@@ -148,10 +176,11 @@ def _strings(particle: Particle) -> StringDistribution:
     return effect.distribution
 
 
-def _named(effect: Sample, draw: Callable[[], Any]) -> Any:
-    """Run `draw`; an error of the distribution's own names the site."""
+def _sampled(effect: Sample, rng: Rng) -> Any:
+    """A draw; an error of the distribution's own names the site."""
+    assert not isinstance(effect.distribution, StringDistribution)
     try:
-        return draw()
+        return effect.distribution.sample(rng)
     except PgenError:
         raise
     except Exception as error:

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
-from pgen.inference.drafts import at_sites
-from pgen.inference.left_to_right import LeftToRight
+from pgen.inference.drafting.drafts import at_sites
+from pgen.inference.drafting.left_to_right import LeftToRight
+from pgen.inference.drafting.prefix_tree import Weighed
 from pgen.inference.observing import observe_all
 from pgen.inference.particles import Particle, log_weight_since
-from pgen.inference.prefix_tree import Weighed
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
 from pgen.programs.process import TextProcess, TextState

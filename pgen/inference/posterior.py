@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument, ZeroEvidence
-from pgen.inference.accounts import Removal, ancestors, deaths, removals
-from pgen.inference.pareto import pareto_k
+from pgen.inference.diagnostics.accounts import Removal, ancestors, deaths, removals
+from pgen.inference.diagnostics.pareto import pareto_k
 from pgen.language.base import late
 from pgen.programs.trace import Trace
 from pgen.sampling.logspace import effective_sample_size, log_sum_exp, normalized
@@ -51,7 +51,7 @@ class Posterior:
     lineage: tuple[int, ...] = ()
     """`(N,)` where runs were resampled: which of the starting runs each descends from."""
     removals: tuple[Removal, ...] = ()
-    """What each statement did to the mass (`pgen.inference.accounts`); empty where runs were resampled."""
+    """What each statement did to the mass (`pgen.inference.diagnostics.accounts`); empty where runs were resampled."""
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -70,7 +70,7 @@ class Posterior:
 
     @property
     def pareto_k(self) -> float:
-        """Tail shape of the weights (`pgen.inference.pareto`): above 0.7 averages are not to be trusted.
+        """Tail shape of the weights (`pgen.inference.diagnostics.pareto`): above 0.7 averages are not to be trusted.
 
         NaN for enumerations and fewer than 25 runs, -inf where the largest weights are equal.
         """
@@ -110,8 +110,8 @@ class Posterior:
         return first[max(mass, key=lambda key: mass[key])]
 
     def minimum_risk(self, loss: Callable[[Any, Any], float]) -> Any:
-        """The value of least expected `loss(answer, truth)`; more in `pgen.inference.consensus`."""
-        return late("pgen.inference.consensus:minimum_risk")(self, loss).value
+        """The value of least expected `loss(answer, truth)`; more in `pgen.inference.diagnostics.consensus`."""
+        return late("pgen.inference.diagnostics.consensus:minimum_risk")(self, loss).value
 
     @property
     def log_evidence_bounds(self) -> tuple[float, float]:
@@ -132,26 +132,26 @@ class Posterior:
 
         Chains keep their states. Weighted runs become `draws` equal ones by deterministic
         systematic resampling, or, with `weighted`, stay as they are beside `sample_stats.log_weight`.
-        Texts and other labels are coded by numbers (`pgen.inference.arviz_export`). Needs
+        Texts and other labels are coded by numbers (`pgen.inference.diagnostics.arviz_export`). Needs
         `pip install 'pgen[arviz]'`.
         """
-        return late("pgen.inference.arviz_export:to_arviz")(self, draws, weighted)
+        return late("pgen.inference.diagnostics.arviz_export:to_arviz")(self, draws, weighted)
 
     def diagnose(self) -> str:
         """In words: how far to trust this result, and what to do about it."""
-        return str(late("pgen.inference.report:diagnosis")(self))
+        return str(late("pgen.inference.diagnostics.report:diagnosis")(self))
 
     def plot(self, name: str | None = None, limit: int = 20, axes: Axes | None = None) -> Axes:
         """Bars of the likeliest return values, or of the values of site `name`."""
         shares = self.probabilities() if name is None else self.marginal(name)
-        drawn: Axes = late("pgen.inference.report:plot")(shares, limit, axes)
+        drawn: Axes = late("pgen.inference.diagnostics.report:plot")(shares, limit, axes)
         return drawn
 
     def __repr__(self) -> str:
-        return str(late("pgen.inference.report:as_text")(self))
+        return str(late("pgen.inference.diagnostics.report:as_text")(self))
 
     def _repr_html_(self) -> str:
-        return str(late("pgen.inference.report:as_html")(self))
+        return str(late("pgen.inference.diagnostics.report:as_html")(self))
 
     def _grouped(self, values: Iterable[Any]) -> dict[Any, float]:
         mass: dict[Any, float] = {}

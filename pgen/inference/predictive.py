@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pgen.errors import InvalidArgument
-from pgen.inference.importance import Importance
 from pgen.inference.infer import Method, infer
+from pgen.inference.methods.importance import Importance
 from pgen.inference.posterior import Posterior
 from pgen.programs.distributions import categorical
 from pgen.programs.effects import Deterministic, Effect, Factor, Observe, Sample, sample

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pgen.errors import UnsupportedFeature
-from pgen.inference.choice_laws import Law, Laws, Score
 from pgen.inference.context import Context
-from pgen.inference.drafts import AnyDrafter, Draft, Drawn
+from pgen.inference.drafting.choice_laws import Law, Laws, Score
+from pgen.inference.drafting.drafts import AnyDrafter, Draft, Drawn
 from pgen.inference.observing import observe_all
 from pgen.inference.particles import log_weight_since
 from pgen.programs.effects import Observe, Sample

@@ -6,8 +6,8 @@ from typing import overload
 
 from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
-from pgen.inference.importance import Importance
 from pgen.inference.infer import infer
+from pgen.inference.methods.importance import Importance
 from pgen.programs.strings import StringDistribution, Text, Tokenization
 
 

@@ -43,7 +43,7 @@ class AnyOrderDistribution(StringDistribution):
     `draft` bounds the tokens that are drawn at once and verified by one density pass.
     """
 
-    drafter: ClassVar[str] = "pgen.inference.anyorder:AnyOrderDrafter"
+    drafter: ClassVar[str] = "pgen.inference.drafting.anyorder:AnyOrderDrafter"
 
     model: AnyOrder
     prompt: tuple[int, ...]

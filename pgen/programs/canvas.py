@@ -4,7 +4,7 @@ A canvas of `length` positions is committed in steps, some positions at a time, 
 independently from the marginals that the model gives at that step; which positions,
 the `order` says (`pgen.programs.orders`). The text is what stands before the first
 end-of-sequence token, or in the whole canvas; its mass is that of all canvases, orders
-and steps that lead to it. A language restricts this process (`pgen.inference.canvas_steps`).
+and steps that lead to it. A language restricts this process (`pgen.inference.drafting.canvas_steps`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class CanvasDistribution(StringDistribution):
     positions are committed block by block of this length; `None`: all are one block.
     """
 
-    drafter: ClassVar[str] = "pgen.inference.canvas:CanvasDrafter"
+    drafter: ClassVar[str] = "pgen.inference.drafting.canvas:CanvasDrafter"
 
     model: MaskedDiffusion
     prompt: Tokens = ()

@@ -8,12 +8,13 @@ values and float64 parameters. torch is imported at first use.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
 from pgen.sampling.rng import Rng
@@ -54,7 +55,7 @@ class Finite:
 
     def sample(self, rng: Rng) -> Any:
         values, running = self._cumulative
-        return values[int(np.searchsorted(running, rng.uniform(lambda: running), side="right"))]
+        return values[bisect_right(running, rng.uniform(lambda: np.array(running)))]
 
     def log_prob(self, value: Any) -> float:
         p = self._probabilities.get(value, 0.0)
@@ -64,9 +65,9 @@ class Finite:
         return list(self._probabilities)
 
     @cached_property
-    def _cumulative(self) -> tuple[list[Any], NDArray[np.float64]]:
-        running = np.cumsum(list(self._probabilities.values()))
-        return list(self._probabilities), running / running[-1]
+    def _cumulative(self) -> tuple[list[Any], list[float]]:
+        running = list(accumulate(self._probabilities.values()))
+        return list(self._probabilities), [mass / running[-1] for mass in running]
 
 
 class FromTorch:

@@ -25,7 +25,7 @@ from pgen.programs.template_checks import check_agreement, check_holes
 from pgen.programs.text import TextDistribution
 
 Holes = Mapping[str, Language | str | EllipsisType]
-RESERVED = ("prompt", "max_tokens", "length", "steps", "order")
+RESERVED = ("prompt", "max_tokens", "length", "steps", "order", "sizes")
 """Arguments of `fill` on some kind of model."""
 
 
@@ -49,7 +49,7 @@ class Filled(Text):
 class Infill(StringDistribution):
     """The texts of `inner`, which are those of `template`, with what stands in the holes."""
 
-    drafter: ClassVar[str] = "pgen.inference.infill:InfillDrafter"
+    drafter: ClassVar[str] = "pgen.inference.drafting.infill:InfillDrafter"
 
     inner: StringDistribution
     template: Template

@@ -26,7 +26,7 @@ Tokens = tuple[int, ...]
 class InsertionDistribution(StringDistribution):
     """What an insertion model puts after `prompt`; build it with `ilm.text(...)`."""
 
-    drafter: ClassVar[str] = "pgen.inference.insertion:InsertionDrafter"
+    drafter: ClassVar[str] = "pgen.inference.drafting.insertion:InsertionDrafter"
 
     model: Insertion
     prompt: Tokens = ()

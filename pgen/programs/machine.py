@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from greenlet import GreenletExit, greenlet
@@ -202,7 +202,7 @@ def _recorded(effect: Sample | Observe, entry: Entry) -> Entry:
         )
     if isinstance(effect, Observe):
         log_weight = effect.scale * log_weight
-    return replace(entry, kind=effect.kind, log_weight=log_weight, hidden=effect.hidden)
+    return Entry(entry.address, effect.kind, entry.value, log_weight, effect.hidden)
 
 
 def _check(effect: Effect | None, entry: Entry) -> None:

@@ -11,7 +11,7 @@ process restricted to the language, exactly (`docs/diffusion.md`). Built in by n
                                       process then depends on the language, and evidence of two
                                       languages does not compare
     low_confidence                    LLaDA's: draw all, keep the likeliest draws. It looks at drawn
-                                      values; its weights account for that (`pgen.inference.canvas_steps`)
+                                      values; its weights account for that (`pgen.inference.drafting.canvas_steps`)
 
 `PositionWeighted` (PC-Sampler) is one with settings; `pgen.programs.parallel_orders` has those
 that decide how many positions a step commits. One position at a time in `random` order is the

@@ -16,6 +16,19 @@ from pgen.programs.orders import Canvas
 from pgen.tokens.vocabulary import Vocabulary
 
 
+def canvas_for(
+    vocabulary: Vocabulary, template: Template, sizes: Mapping[str, int] | None, length: int | None
+) -> Canvas:
+    """The canvas that a template is filled in: open, or with sizes a scaffold. Raises as `scaffold` does."""
+    if sizes is not None:
+        return scaffold(vocabulary, template, sizes, length)
+    if length is None:
+        raise InvalidArgument("fill needs a length, or the sizes of all holes", hint="length=64, for instance")
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        raise InvalidArgument(f"length={length!r}: a canvas has at least one position")
+    return (None,) * length
+
+
 def scaffold(vocabulary: Vocabulary, template: Template, sizes: Mapping[str, int], length: int | None = None) -> Canvas:
     """The tokens of the fixed parts, `sizes[name]` open positions for each hole, and ends up to `length`.
 

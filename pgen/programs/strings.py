@@ -2,7 +2,7 @@
 
 `StringDistribution` is an immutable description; its subclasses say which model and
 which settings (`pgen.programs.text`: left to right). How its texts are drawn, scored
-and enumerated is the business of a drafter (`pgen.inference.drafts`), which each
+and enumerated is the business of a drafter (`pgen.inference.drafting.drafts`), which each
 subclass names, so that programs and inference need not know the kinds of model.
 """
 

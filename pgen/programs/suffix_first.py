@@ -5,7 +5,7 @@ Such a model writes a middle after `<prefix> text before <suffix> text after <mi
 suffix comes first as in Zheng et al., "Self-infilling code generation", ICML 2024). What
 stands in a hole is drawn by that prompt and weighed by the plain model, token by token,
 so that the law of the texts stays that of the plain model given the template
-(`pgen.inference.suffix_first`).
+(`pgen.inference.drafting.suffix_first`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Question(NamedTuple):
 class SuffixFirst(TextDistribution):
     """The texts of a template as a left-to-right model writes them, drawn with the text behind each hole in view."""
 
-    drafter: ClassVar[str] = "pgen.inference.suffix_first:SuffixFirstDrafter"
+    drafter: ClassVar[str] = "pgen.inference.drafting.suffix_first:SuffixFirstDrafter"
 
     template: Template
     markers: Markers

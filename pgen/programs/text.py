@@ -35,7 +35,7 @@ Proposer = Callable[[tuple[int, ...]], ArrayLike]
 class TextDistribution(StringDistribution):
     """What a left-to-right `model` writes after `prompt`; build it with `lm.text(...)` or `lm.chat(...)`."""
 
-    drafter: ClassVar[str] = "pgen.inference.left_to_right:LeftToRight"
+    drafter: ClassVar[str] = "pgen.inference.drafting.left_to_right:LeftToRight"
 
     model: Autoregressive
     prompt: tuple[int, ...]
@@ -97,7 +97,7 @@ class TextDistribution(StringDistribution):
         `proposer` is another model's `lm2.text(prompt)`, whatever its tokenizer (they meet in bytes), or
         a function from the tokens so far (without the prompt) to `(V,)` log weights of the next.
         Constraints of the other text are not asked for and raise. A tenth of the draws go by the model's own
-        masses (`pgen.inference.proposals`), so that nothing is out of reach.
+        masses (`pgen.inference.drafting.proposals`), so that nothing is out of reach.
         """
         if isinstance(proposer, TextDistribution):
             if proposer.language is not None or not proposer.is_free or proposer.stop:

@@ -43,7 +43,7 @@ class Rng(Protocol):
 class CounterRng:
     """Philox keyed by a seed; each place is a stream of its own."""
 
-    __slots__ = ("_generator", "_n_drawn", "_place", "_seed")
+    __slots__ = ("_first", "_generator", "_n_drawn", "_place", "_seed")
 
     def __init__(self, seed: int, place: tuple[int, ...] = ()) -> None:
         if seed < 0:
@@ -52,6 +52,7 @@ class CounterRng:
         self._place = place
         self._generator: np.random.Generator | None = None
         self._n_drawn = 0
+        self._first: float | None = None
 
     def at(self, *place: int) -> CounterRng:
         joined = self._place + place
@@ -60,6 +61,9 @@ class CounterRng:
         return CounterRng(self._seed, joined)
 
     def uniform(self, breakpoints: Breakpoints | None = None) -> float:
+        if self._first is not None and self.is_fresh:
+            self.skip()
+            return self._first
         return float(self._stream().random())
 
     def seed(self) -> int:
@@ -78,12 +82,19 @@ class CounterRng:
     @property
     def words(self) -> tuple[int, int, int]:
         """The upper words of the counter: the place, plus one so that a shorter place is not one padded with zeros."""
-        first, second, third = (*self._place, -1, -1, -1)[:3]
+        place = self._place
+        if len(place) == 2:
+            return place[0] + 1, place[1] + 1, 0
+        first, second, third = (*place, -1, -1, -1)[:3]
         return first + 1, second + 1, third + 1
 
     def skip(self) -> None:
         """Count the first number of the stream as drawn."""
         self._n_drawn = 1
+
+    def foresee(self, first: float) -> None:
+        """Be told the first number of the stream, which is then not computed again."""
+        self._first = first
 
     def _stream(self) -> np.random.Generator:
         if self._generator is None:
@@ -102,11 +113,25 @@ def uniforms(rngs: Sequence[Rng], breakpoints: Callable[[int], Breakpoints]) -> 
     streams = [rng for rng in rngs if isinstance(rng, CounterRng) and rng.is_fresh]
     if not streams or len({id(stream) for stream in streams}) < len(rngs):
         return np.array([rng.uniform(breakpoints(i)) for i, rng in enumerate(rngs)], np.float64)
-    from pgen.sampling.philox import first_uniforms
-
-    keys = np.array([stream.key for stream in streams], np.uint64)
-    places = np.array([stream.words for stream in streams], np.uint64)
+    drawn = _first_uniforms(streams)
     for stream in streams:
         stream.skip()
+    return drawn
+
+
+def foresee(rngs: Sequence[Rng]) -> None:
+    """Compute the first `uniform` of all untouched counter streams in one kernel call; none counts as drawn."""
+    streams = [rng for rng in rngs if isinstance(rng, CounterRng) and rng.is_fresh]
+    if streams:
+        for stream, first in zip(streams, _first_uniforms(streams).tolist(), strict=True):
+            stream.foresee(first)
+
+
+def _first_uniforms(streams: Sequence[CounterRng]) -> NDArray[np.float64]:
+    from pgen.sampling.philox import first_uniforms
+
+    by_seed = {stream._seed: stream.key for stream in streams}
+    keys = np.array([by_seed[stream._seed] for stream in streams], np.uint64)
+    places = np.array([stream.words for stream in streams], np.uint64)
     drawn: NDArray[np.float64] = first_uniforms(keys, places)
     return drawn

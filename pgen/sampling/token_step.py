@@ -104,13 +104,16 @@ def step(given: Distribution, rows: Sequence[int], choices: Sequence[Choice], rn
 
     points = uniforms(rngs, lambda i: lambda: _breakpoints(given, rows[i], choices[i]))
     drawn = Drawn(np.empty(len(choices), np.int64), np.empty(len(choices), np.float64))
+    distinct = {id(choice): choice for choice in choices}
+    order = {key: n for n, key in enumerate(distinct)}
+    which = [order[id(choice)] for choice in choices]
     step_kernel(
         given.weights,
         given.totals,
         np.asarray(rows, np.int64),
-        np.stack([choice.mask for choice in choices]),
-        np.stack([choice.leaving for choice in choices]),
-        np.array([choice.stop for choice in choices], np.int8),
+        np.stack([choice.mask for choice in distinct.values()])[which],
+        np.stack([choice.leaving for choice in distinct.values()])[which],
+        np.array([choice.stop for choice in distinct.values()], np.int8)[which],
         points,
         *drawn,
     )

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.inference.generative import Generative
+from pgen.inference.moves.trace_moves import Kernel
 from pgen.inference.runs import Choice, Run
-from pgen.inference.trace_moves import Kernel
 from pgen.testing.enumeration import enumerate_outcomes
 
 Key = Hashable

@@ -69,9 +69,9 @@ def _arrays(vocabulary: Vocabulary) -> Arrays:
         **{f"trie.{name}": array for name, array in trie._asdict().items()},
         **{f"slices.tries.{name}": array for name, array in slices.tries._asdict().items()},
         **{f"slices.{name}": array for name, array in slices._asdict().items() if name != "tries"},
-        "token_start": np.cumsum([0, *map(len, data)]),
-        "token_bytes": np.frombuffer(b"".join(data) + b"\0", np.uint8),
-        "eos": eos,
+        "token.start": np.cumsum([0, *map(len, data)]),
+        "token.bytes": np.frombuffer(b"".join(data) + b"\0", np.uint8),
+        "masks.eos": eos,
     }
 
 
@@ -81,5 +81,6 @@ def _lexicon(arrays: Arrays) -> Lexicon:
 
     trie = Trie(**below("trie", Trie._fields))
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
-    parts: tuple[Any, ...] = trie, slices, arrays["token_start"], arrays["token_bytes"]
-    return Lexicon(*parts, memory_of(parts), arrays["eos"])  # type: ignore[arg-type]  # arrays have no types on disk
+    text = below("token", ("start", "bytes"))
+    memory = memory_of((trie, slices, *text.values()))
+    return Lexicon(trie, slices, text["start"], text["bytes"], memory, **below("masks", ("eos",)))

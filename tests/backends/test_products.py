@@ -9,7 +9,7 @@ import pytest
 import pgen
 from pgen.backends.product_model import power, product
 from pgen.inference.context import Context
-from pgen.inference.left_to_right import LeftToRight
+from pgen.inference.drafting.left_to_right import LeftToRight
 from pgen.sampling.truncation import TopK
 from pgen.testing.laws import check_batch_independence, check_proper_weights
 from pgen.testing.oracles import random_model, text_masses

@@ -7,8 +7,8 @@ import pytest
 from small_programs import MODEL, SMALL, text
 
 import pgen
-from pgen.inference.accounts import ancestors
 from pgen.inference.context import Context
+from pgen.inference.diagnostics.accounts import ancestors
 from pgen.inference.infer import run
 from pgen.programs.trace import Entry, Trace
 from pgen.testing.enumeration import enumerate_outcomes
@@ -75,7 +75,8 @@ def test_sampled_runs_charge_each_statement_without_bias():
 
 
 def attempt(program, method, rng):
-    from pgen.inference import accounts, importance
+    from pgen.inference.diagnostics import accounts
+    from pgen.inference.methods import importance
     from pgen.inference.particles import Population
     from pgen.programs.machine import Machine
 

@@ -102,6 +102,43 @@ def test_speculation_needs_fewer_calls_where_drafts_are_good():
     assert posterior.n_evaluations == 10
 
 
+class Ignorant(TabularAnyOrder):
+    """Has no token `b`: its rows never say one, and it refuses a canvas with one."""
+
+    def conditionals(self, canvases):
+        if any(1 in canvas for canvas in canvases):
+            raise pgen.ModelError("the network knows no b")
+        return super().conditionals(canvases)
+
+    def ordered(self, canvases, orders, drafts):
+        for canvas, order, draft in zip(canvases, orders, drafts, strict=True):
+            drafted = dict(zip(order, draft, strict=False))
+            self.conditionals([tuple(drafted.get(i, token) for i, token in enumerate(canvas))])
+        return super().ordered(canvases, orders, drafts)
+
+
+@pytest.mark.parametrize("order", ["left_to_right", "random", (2, 0, 1)])
+@pytest.mark.parametrize(("later", "model"), [(0.0, Ignorant), (0.4, TabularAnyOrder)])
+def test_tokens_without_mass_are_never_drafted(order, later, model):
+    """Only `b` may stand last, and its first row rules it out; `later` is its probability once a token stands."""
+
+    def conditionals(canvas):
+        b = 0.0 if canvas.count(None) == 3 else later
+        with np.errstate(divide="ignore"):
+            return np.log(np.array([[0.8, 0.0, 0.2], [0.7, 0.0, 0.3], [0.9 - b, b, 0.1]]))
+
+    language = pgen.Regex("[ab][ab]b")
+    text = model(VOCABULARIES["letters"], conditionals).text("", length=3, order=order, draft=8).given(language)
+    table = TabularAnyOrder(VOCABULARIES["letters"], conditionals)
+    masses = text_masses(table, (), 3, ORDERS[order], language)
+    found = defaultdict(float)
+    for probability, (posterior, _) in enumerate_outcomes(lambda rng: one_draft(text, rng), 20_000):
+        if posterior is not None:
+            found[posterior.values[0]] += probability * math.exp(posterior.log_evidence)
+    assert found == pytest.approx(masses, abs=1e-12)
+    assert bool(masses) == (later > 0 and order != (2, 0, 1))
+
+
 def test_dropping_the_residual_would_be_wrong():
     """The control: redrawing a rejected token from its own law, as burst sampling without residual does, is biased."""
     target, draft = np.array([0.9, 0.1]), np.array([0.5, 0.5])

@@ -65,7 +65,7 @@ def test_chains_stay_chains_and_arviz_finds_our_r_hat():
     assert ours == 1.0
     theirs = float(az.rhat(data, var_names=["size"], method="split")["size"])
     series = np.array([trace.values()["size"] for trace in chains.traces], float).reshape(3, 60)
-    assert theirs == pytest.approx(pgen.inference.convergence.split_rhat(series), rel=1e-6)
+    assert theirs == pytest.approx(pgen.inference.diagnostics.convergence.split_rhat(series), rel=1e-6)
     assert len(az.summary(data)) == 3
 
 

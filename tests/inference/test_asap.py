@@ -9,8 +9,8 @@ from cases import generated
 
 import pgen
 from pgen.backends.tabular import TabularAR
-from pgen.inference.asap import Trie
 from pgen.inference.context import Context
+from pgen.inference.methods.asap import Trie
 from pgen.inference.places import Places
 from pgen.programs.machine import Machine
 from pgen.sampling import CounterRng

@@ -8,9 +8,9 @@ import pytest
 from small_programs import branching, in_turn
 
 import pgen
-from pgen.inference.bidirectional import log_forward, log_reverse
 from pgen.inference.context import Context
-from pgen.inference.pareto import pareto_k, tail_shape
+from pgen.inference.diagnostics.bidirectional import log_forward, log_reverse
+from pgen.inference.diagnostics.pareto import pareto_k, tail_shape
 from pgen.inference.posterior import Posterior
 from pgen.testing.enumeration import enumerate_outcomes
 from pgen.testing.laws import _attempt

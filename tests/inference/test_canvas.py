@@ -11,9 +11,9 @@ from canvas_process import random_denoiser, target
 import pgen
 from pgen.backends.tabular import TabularDiffusion
 from pgen.chains import sum_product
-from pgen.inference.canvas import CanvasDrafter
-from pgen.inference.canvas_steps import Committed, Step
 from pgen.inference.context import Context
+from pgen.inference.drafting.canvas import CanvasDrafter
+from pgen.inference.drafting.canvas_steps import Committed, Step
 from pgen.inference.infer import run
 from pgen.programs.orders import NAMES, PositionWeighted, open_positions
 from pgen.programs.parallel_orders import Threshold
@@ -129,7 +129,7 @@ def test_an_order_by_drawn_values_needs_its_own_weight(monkeypatch):
     distribution = model.text("", length=3, steps=2, order="low_confidence").given(language)
     expected = target(model, 3, "low_confidence", 2, language)
     check_proper_weights(program(distribution), pgen.Importance(1), expected, 1e-12)
-    monkeypatch.setattr("pgen.inference.canvas.Step", Naive)
+    monkeypatch.setattr("pgen.inference.drafting.canvas.Step", Naive)
     with pytest.raises(AssertionError, match="expected weight"):
         check_proper_weights(program(distribution), pgen.Importance(1), expected, 1e-3)
 
@@ -378,7 +378,7 @@ def test_equal_canvases_are_evaluated_once():
 
 @pytest.mark.parametrize(("n_bytes", "n_calls"), [(1 << 25, 1), (0, 2)])
 def test_an_unchanged_canvas_is_not_evaluated_again(monkeypatch, n_bytes, n_calls):
-    monkeypatch.setattr("pgen.inference.canvas.KEPT_BYTES", n_bytes)
+    monkeypatch.setattr("pgen.inference.drafting.canvas.KEPT_BYTES", n_bytes)
     model = random_denoiser(ABC, 3, 4)
     drafter = CanvasDrafter(Context())
     process = drafter.process(model.text("", length=3).given(LANGUAGES["any"]))

@@ -8,7 +8,7 @@ from canvas_cases import ABC, LANGUAGES, WITHOUT_EOS
 from canvas_process import random_denoiser, target
 
 import pgen
-from pgen.inference.canvas_moves import Remask, _Walk
+from pgen.inference.moves.canvas_moves import Remask, _Walk
 from pgen.testing import generative_laws as laws
 from pgen.testing.enumeration import enumerate_outcomes
 

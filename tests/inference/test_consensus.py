@@ -8,7 +8,7 @@ import pytest
 import pgen
 from pgen.inference.context import Context
 from pgen.inference.infer import run
-from pgen.inference.replicated import ReplicatedPosterior
+from pgen.inference.methods.replicated import ReplicatedPosterior
 from pgen.testing.enumeration import enumerate_outcomes
 from pgen.testing.laws import check_batch_independence, check_proper_weights
 

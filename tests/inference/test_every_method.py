@@ -197,7 +197,7 @@ HEURISTIC = [
 ]
 
 
-@pytest.mark.parametrize("method", HEURISTIC, ids=shown)
+@pytest.mark.parametrize("method", HEURISTIC, ids=lambda method: type(method).__name__)
 def test_heuristics_say_so_and_are_biased(method):
     posterior = pgen.infer(late, method=method, seed=0)
     assert posterior.label == "heuristic"
@@ -280,8 +280,8 @@ def test_tree_search_closes_and_has_found_the_best(rule):
 
 def test_tree_search_prefers_what_was_rewarded():
     """Far more actions than simulations: the rewarded beginning gets most of the visits."""
-    from pgen.inference import tree_search
     from pgen.inference.context import Context
+    from pgen.inference.methods import tree_search
     from pgen.inference.places import Places
     from pgen.programs.machine import Machine
     from pgen.sampling.rng import CounterRng

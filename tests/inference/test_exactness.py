@@ -76,8 +76,8 @@ def test_local_masking_is_far_off_somewhere():
 @pytest.mark.parametrize("case", **named(SMALL[:12]))
 def test_rejection_draws_follow_the_posterior_exactly(case):
     """P(a try is accepted with value x) = target(x) / exp(bound), by enumerating one try and its acceptance."""
-    from pgen.inference import importance
     from pgen.inference.context import Context
+    from pgen.inference.methods import importance
     from pgen.inference.particles import Population
     from pgen.programs.machine import Machine
 

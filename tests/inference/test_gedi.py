@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pgen
-from pgen.inference.gedi import GeDi
+from pgen.inference.twists.gedi import GeDi
 from pgen.testing.laws import check_proper_weights
 from pgen.testing.oracles import random_model, text_masses
 

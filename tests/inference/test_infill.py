@@ -123,5 +123,7 @@ def test_bad_templates_are_refused_before_any_model_call():
         lm.fill(pgen.template("a{x}"), x=pgen.Regex("a"))
     with pytest.raises(pgen.InvalidArgument, match="the hole 'length' has the name of an argument"):
         lm.fill("a{length}")
+    with pytest.raises(pgen.InvalidArgument, match="the hole 'sizes' has the name of an argument"):
+        lm.fill("a{sizes}", sizes=pgen.Regex("a"))
     with pytest.raises(pgen.UnsupportedFeature, match="every hole"):
         lm.fill("a{x}").given(pgen.Regex("a+"))

@@ -22,7 +22,7 @@ from small_programs import (
 
 import pgen
 from pgen.backends.tabular import TabularDiffusion
-from pgen.inference.convergence import autocorrelation, effective_draws, split_rhat
+from pgen.inference.diagnostics.convergence import autocorrelation, effective_draws, split_rhat
 from pgen.testing import generative_laws as laws
 from pgen.testing.oracles import random_model
 

@@ -8,7 +8,7 @@ import torch
 
 import pgen
 from pgen.backends.tabular import TabularAR
-from pgen.inference.learned_twist import LearnedTwist, TwistSettings, initial
+from pgen.inference.twists.learned_twist import LearnedTwist, TwistSettings, initial
 from pgen.testing.laws import check_batch_independence, check_proper_weights
 from pgen.testing.oracles import random_model, text_masses
 

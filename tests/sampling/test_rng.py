@@ -3,6 +3,7 @@ import pytest
 
 from pgen import InvalidArgument
 from pgen.sampling import CounterRng
+from pgen.sampling.rng import foresee
 
 
 def test_a_place_is_a_pure_function_of_seed_and_numbers():
@@ -33,3 +34,18 @@ def test_uniforms_over_places_are_uniform():
 def test_bad_arguments_are_refused(bad):
     with pytest.raises(InvalidArgument):
         bad()
+
+
+def test_foreseen_numbers_are_the_numbers_of_the_streams():
+    places = [(), (0,), (5,), (3, 2), (3, 0), (2**40, 1, 7)]
+    plain, told = ([CounterRng(3).at(*place) for place in places] for _ in range(2))
+    foresee(told)
+    assert all(stream.is_fresh for stream in told)
+    assert [[s.uniform() for _ in range(3)] for s in told] == [[s.uniform() for _ in range(3)] for s in plain]
+
+
+def test_a_seed_drawn_from_a_foreseen_stream_is_its_own():
+    plain, told, later = (CounterRng(3).at(4) for _ in range(3))
+    foresee([told, later])
+    assert told.seed() == plain.seed()
+    assert (later.uniform(), later.seed()) == ((again := CounterRng(3).at(4)).uniform(), again.seed())

@@ -1,0 +1,186 @@
+"""The process of one `CanvasDistribution`: which positions a step commits, and when a text is finished.
+
+Its language is a token table where that has at most `MAX_STATES` states over the canvas, otherwise a pushdown
+automaton, whose masses are those of charts (`pgen.inference.drafting.canvas_looks`).
+
+No model calls here. `restriction` narrows the process to some canvases (the spellings of one
+text, say) without changing what the order looks at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgen.chains.automaton import PositionAutomaton, canvas_automaton
+from pgen.chains.lattice import Chart, check_size, lattice
+from pgen.chains.pushdown import Pushdown, pushdown
+from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
+from pgen.language import ir
+from pgen.language.base import Language
+from pgen.programs.canvas import CanvasDistribution
+from pgen.programs.critics import Panel
+from pgen.programs.orders import Canvas, open_positions
+from pgen.programs.strings import Text
+from pgen.tokens.classes import TokenTable, short_table, token_table
+from pgen.tokens.vocabulary import Vocabulary
+
+ANY = Language(ir.ANY_TEXT, description="any text")
+MAX_STATES = 4096
+"""States of a table; a language that has more over its canvas gets a chart."""
+LOWEST_PREVIEW = -30.0
+"""A preview that critics rule out is a bad sign and no more: another may follow."""
+
+
+class CanvasProcess:
+    """Raises what compiling the language raises, and `InvalidArgument` if nothing in it fits the canvas."""
+
+    def __init__(self, distribution: CanvasDistribution, restriction: PositionAutomaton | None = None) -> None:
+        self.distribution = distribution
+        self.model = distribution.model
+        self.vocabulary = distribution.model.vocabulary
+        self.language = ANY if distribution.language is None else distribution.language
+        self.automaton = _automaton(self.language, self.vocabulary, distribution.length)
+        self.restriction: PositionAutomaton | Pushdown = self.automaton if restriction is None else restriction
+        self.critics = Panel(distribution.critics)
+        if restriction is None and not _fits(self.automaton, distribution.canvas):
+            raise self._misfit()
+
+    def span(self, canvas: Canvas) -> tuple[int, int]:
+        """`(begin, end)` of the block at work: the first with an open position."""
+        return next(block for block in self.distribution.blocks if None in canvas[slice(*block)])
+
+    def horizon(self, canvas: Canvas) -> int:
+        """How many positions the model is asked about: all, or those up to the end of the block at work."""
+        return len(canvas) if self.model.block_length is None else self.span(canvas)[1]
+
+    def n_commits(self, canvas: Canvas) -> int:
+        """How many positions this step commits by schedule."""
+        begin, end = self.span(canvas)
+        schedule = self.distribution.schedule[self.distribution.blocks.index((begin, end))]
+        return schedule[canvas[begin:end].count(None)]
+
+    def candidates(self, canvas: Canvas) -> NDArray[np.int64]:
+        """The open positions of the block at work."""
+        begin, end = self.span(canvas)
+        positions = open_positions(canvas[:end])
+        return positions[positions >= begin]
+
+    def finished(self, canvas: Canvas) -> Text | None:
+        """The text, if what stands before its end is committed."""
+        tokens: list[int] = []
+        for token in canvas:
+            if token is None:
+                return None
+            if token in self.vocabulary.eos:
+                break
+            tokens.append(token)
+        return Text(self.vocabulary.decode(tokens).decode(errors="replace"), tuple(tokens))
+
+    def holds(self, text: Text) -> bool:
+        """Whether the language accepts a finished text, its residual included, which no automaton checks."""
+        automaton = self.restriction
+        if isinstance(automaton, Pushdown):
+            spelled = (automaton.spellings.group_of[list(text.tokens)] >= 0).all()
+            return bool(spelled) and self.language.matches(self.vocabulary.decode(text.tokens))
+        state = automaton.start
+        for token in text.tokens:
+            state = int(automaton.delta[state, automaton.class_of[token]]) if state >= 0 else -1
+        return state >= 0 and bool(automaton.final[state]) and all(fact.holds(text) for fact in self.language.residual)
+
+    def log_judged(self, text: Text) -> float:
+        """What critics give a finished text; -inf if it is no member of the language."""
+        return self.critics.of_text(str(text)) if self.holds(text) else -math.inf
+
+    def log_preview(self, canvas: Canvas | None) -> float:
+        """What critics give the text of a preview, never less than `LOWEST_PREVIEW`; 0 without one."""
+        text = None if canvas is None else self.finished(canvas)
+        return 0.0 if text is None else max(self.critics.of_text(str(text)), LOWEST_PREVIEW)
+
+    def partial_text(self, canvas: Canvas) -> str:
+        """The canvas as people read it, a box for every open position."""
+        return "".join("□" if token is None else self._shown(token) for token in canvas)
+
+    def _shown(self, token: int) -> str:
+        return "⏹" if token in self.vocabulary.eos else self.vocabulary.decode([token]).decode(errors="replace")
+
+    def _misfit(self) -> InvalidArgument:
+        canvas = self.distribution.canvas
+        if canvas.count(None) < len(canvas):
+            return InvalidArgument(
+                f"no member of {self.language!r} agrees with what is fixed in the canvas {self.partial_text(canvas)!r}"
+            )
+        length = len(canvas)
+        try:
+            lengths = list(_lengths(_automaton(self.language, self.vocabulary, 2 * length + 8), 2 * length + 8))
+        except LimitExceeded:
+            lengths = list(_lengths(self.automaton, length))
+        if not lengths or lengths[0] > length:
+            shortest = str(lengths[0]) if lengths else f"more than {2 * length + 8}"
+            return InvalidArgument(
+                f"the shortest member of {self.language!r} takes {shortest} tokens, but length={length}",
+                hint=f"set length to {shortest} or more" if lengths else "allow a longer canvas",
+            )
+        around = [max(n for n in lengths if n < length), *[n for n in lengths if n > length][:1]]
+        return InvalidArgument(
+            f"no member of {self.language!r} takes exactly {length} tokens, and the vocabulary has no "
+            "end-of-sequence token to fill a canvas with",
+            hint=f"the nearest lengths are {' and '.join(map(str, around))}",
+        )
+
+
+def _automaton(language: Language, vocabulary: Vocabulary, length: int) -> PositionAutomaton | Pushdown:
+    """The table of a language, of all its states or of those that texts of this length need; else its rules."""
+    try:
+        return canvas_automaton(_table(language, vocabulary, length), vocabulary)
+    except LimitExceeded:
+        rules = pushdown(language, vocabulary)
+        check_size(rules, length)
+        return rules
+
+
+def _table(language: Language, vocabulary: Vocabulary, length: int) -> TokenTable:
+    try:
+        compiled = language.compile(vocabulary)
+    except UnsupportedFeature:
+        return short_table(language, vocabulary, length, MAX_STATES)
+    try:
+        return token_table(compiled, MAX_STATES)
+    except LimitExceeded:
+        return token_table(compiled, MAX_STATES, length)
+
+
+def _fits(automaton: PositionAutomaton | Pushdown, canvas: Canvas) -> bool:
+    """Whether some filling of the open positions is accepted."""
+    if isinstance(automaton, Pushdown):
+        return _unseen(automaton, canvas).log_mass > -math.inf
+    here = np.zeros(automaton.n_states, np.bool_)
+    here[automaton.start] = True
+    for token in canvas:
+        targets = automaton.delta[here] if token is None else automaton.delta[here, automaton.class_of[token]]
+        here = np.zeros(automaton.n_states, np.bool_)
+        here[targets[targets >= 0]] = True
+    return bool((here & automaton.final).any())
+
+
+def _lengths(automaton: PositionAutomaton | Pushdown, most: int) -> Iterator[int]:
+    """The numbers of tokens, up to `most`, that members take."""
+    if isinstance(automaton, Pushdown):
+        yield from _unseen(automaton, (None,) * most).lengths
+        return
+    here = np.zeros(automaton.n_states, np.bool_)
+    here[automaton.start] = True
+    for n_tokens in range(most + 1):
+        if here[: automaton.ended].any() and automaton.final[: automaton.ended][here[: automaton.ended]].any():
+            yield n_tokens
+        targets = automaton.delta[here]
+        here = np.zeros(automaton.n_states, np.bool_)
+        here[targets[(targets >= 0) & (targets != automaton.ended)]] = True
+
+
+def _unseen(rules: Pushdown, canvas: Canvas) -> Chart:
+    """The chart of a canvas before the model is asked, every token alike."""
+    return Chart(lattice(rules, np.zeros((0, len(rules.vocabulary))), canvas))

@@ -1,0 +1,1 @@
+"""Inference methods: how the posterior of a program is explored, one a file."""
