@@ -48,7 +48,8 @@ class Lattice:
 
     def row(self, position: int) -> Rows:
         """Log-probabilities `(V,)` at a position."""
-        return self.rows[position]
+        row: Rows = self.rows[position]
+        return row
 
     def committed(self, canvas: Canvas) -> Lattice:
         """The same with the positions of `canvas`, which may be a beginning of the whole, committed."""

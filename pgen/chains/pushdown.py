@@ -199,7 +199,8 @@ class _Determinizer:
 
 
 def _trie(vocabulary: Vocabulary, class_of: Ints) -> Spellings:
-    nodes, groups = {(): 0}, dict[tuple[int, ...], int]()
+    nodes: dict[tuple[int, ...], int] = {(): 0}
+    groups: dict[tuple[int, ...], int] = {}
     group_of = np.full(len(vocabulary), -1, np.int32)
     for token, classes in _readable(vocabulary, class_of):
         for end in range(1, len(classes)):
@@ -209,7 +210,8 @@ def _trie(vocabulary: Vocabulary, class_of: Ints) -> Spellings:
     arcs += [(nodes[key[:-1]], -1, key[-1], group) for key, group in groups.items()]
     table = np.array(sorted(arcs), np.int32).reshape(-1, 4)
     start = np.searchsorted(table[:, 0], np.arange(len(nodes) + 1)).astype(np.int32)
-    return Spellings(start, *table[:, 1:].T.copy(), group_of)
+    node_of, class_at, group_at = table[:, 1:].T.copy()
+    return Spellings(start, node_of, class_at, group_at, group_of)
 
 
 def _readable(vocabulary: Vocabulary, class_of: Ints) -> Iterator[tuple[int, tuple[int, ...]]]:

@@ -247,7 +247,8 @@ class PrefixTree:
 
     def _longest(self) -> TextState:
         """A longest prefix that was expanded: where texts without mass ended."""
-        return max((node.state for node in self._nodes), key=lambda state: len(state.tokens), default=self.process.start)
+        states = [node.state for node in self._nodes]
+        return max(states, key=lambda state: len(state.tokens), default=self.process.start)
 
     def _starts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Log masses of the leaves and of what is left of each node, and their shares in a draw; empty: no mass."""
