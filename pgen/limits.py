@@ -31,7 +31,8 @@ class Limits:
     - `products`: states that `&` and `~` may make of regular languages;
     - `triples`: (state, entry, exit) that `&` of a grammar and a regular language may need.
 
-    Raises `InvalidArgument` for limits below 1.
+    `states`, `cells` and `members` are looked at when tables grow, which doubles them: what raises is a
+    table that would have to pass its limit. Raises `InvalidArgument` for limits below 1.
     """
 
     edges: int = 4_000_000

@@ -1,6 +1,9 @@
 """Templates placed in the canvas beforehand, and classifier-free guidance, against brute force."""
 
+import itertools
 import math
+import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from canvas_cases import ABC, LANGUAGES, WITHOUT_EOS
 from canvas_process import random_denoiser, target
 
 import pgen
-from pgen.backends.tabular import TabularDiffusion
+from pgen.backends.tabular import TabularAnyOrder, TabularDiffusion
 
 
 def exact_masses(distribution):
@@ -26,7 +29,7 @@ def test_fixed_parts_stand_before_the_model_is_asked():
     found = exact_masses(filled)
     assert all(tokens[0] == 0 and tokens[3] == 1 for tokens in seen)
     expected = target(model, 4, "confidence", 2, pgen.Regex("a[ab]*b"), canvas=(0, None, None, 1))
-    assert found == pytest.approx(expected, abs=1e-12)
+    assert found == pytest.approx(dict(expected), abs=1e-12)
     assert filled.sample(seed=0).holes["x"] in {text[1:-1] for text in expected}
     longer = model.fill("{x}b", length=4, sizes={"x": 2}, x=pgen.Regex("[ab]*"))
     assert longer.inner.canvas == (None, None, 1, 3), "an end fills what is left"
@@ -100,3 +103,28 @@ def test_guidance_on_tensors_and_bad_strengths():
 
     with pytest.raises(pgen.InvalidArgument, match="another prompt"):
         InBlocks(ABC, 4, lambda tokens: None).guided(1.0)
+
+
+@pytest.mark.parametrize("order", ["left_to_right", "random", (2, 1, 0, 3)])
+def test_any_order_models_fill_holes_of_known_size(order):
+    """The mass of a filling is that of its tokens, drawn in the given order; an end in a hole ends the text there."""
+
+    def conditionals(canvas):
+        generator = np.random.default_rng([0 if token is None else token + 1 for token in canvas])
+        return np.log(generator.dirichlet(np.ones(4), len(canvas)))
+
+    orders = {"left_to_right": [(1, 2)], "random": [(1, 2), (2, 1)]}.get(order, [(2, 1)])
+    expected = Counter()
+    for x, y in itertools.product(range(len(ABC)), repeat=2):
+        filled, masses = [0, x, y, 1], []
+        for first, second in orders:
+            begun = [0, None, None, 1]
+            log_mass = conditionals(begun)[first][filled[first]]
+            begun[first] = filled[first]
+            masses.append(math.exp(log_mass + conditionals(begun)[second][filled[second]]))
+        text = ABC.decode(itertools.takewhile(lambda token: token not in ABC.eos, filled)).decode()
+        if re.fullmatch("a[ab]*b", text):
+            expected[text] += math.fsum(masses) / len(masses)
+    model = TabularAnyOrder(ABC, conditionals)
+    found = exact_masses(model.fill("a{x}b", sizes={"x": 2}, order=order, x=pgen.Regex("[ab]*")))
+    assert found == pytest.approx(dict(expected), abs=1e-12)
