@@ -72,5 +72,6 @@ class AnyOrderModel:
             length=len(canvas),
             order=one_by_one(order, len(canvas)),
             canvas=canvas,
+            sized=sizes is not None,
         ).given(made)
         return Infill(inner=inner, template=made, language=made)

@@ -107,6 +107,7 @@ class CanvasModel:
             steps=steps,
             order=order,
             canvas=canvas,
+            sized=sizes is not None,
         ).given(made)
         return Infill(inner=inner, template=made, language=made)
 

@@ -41,7 +41,7 @@ PATTERNS = {
 
 
 class Forward(CanvasModel):
-    """A BERT with random weights as a denoiser; `seconds` are those of its forward passes."""
+    """A BERT with random weights as a denoiser; `seconds` are those of its forward passes, log-softmax included."""
 
     name, context_length, block_length = "bert", 512, None
 
@@ -67,9 +67,9 @@ class Forward(CanvasModel):
         began = time.process_time()
         ids = self._torch.tensor([[SIZE - 2 if token is None else token for token in canvas] for canvas in canvases])
         with self._torch.inference_mode():
-            logits = self._bert(input_ids=ids).logits
+            rows = self._bert(input_ids=ids).logits.log_softmax(dim=-1).numpy()
         self.seconds.append(time.process_time() - began)
-        return logits.log_softmax(dim=-1).numpy()
+        return rows
 
 
 def small_vocabulary() -> pgen.Vocabulary:

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import pgen
-from pgen.chains import max_product, sum_product
+from pgen.chains import max_product
 from pgen.inference.context import Context
+from pgen.inference.drafting import canvas_looks
 from pgen.inference.drafting.canvas import CanvasDrafter
 from pgen.inference.drafting.canvas_process import CanvasProcess
 from pgen.inference.drafting.canvas_steps import Step
@@ -50,13 +51,13 @@ def free(step: Step, positions: tuple[int, ...], rng: Rng) -> Sequence[int]:
 
 
 def masked(step: Step, positions: tuple[int, ...], rng: Rng) -> Sequence[int] | None:
-    canvas, drawn, messages = list(step.canvas), [], step.messages
+    canvas, drawn = list(step.canvas), []
     for position in positions:
-        given = messages.given(canvas)
+        given = step.seen.given(canvas)
         if given.log_mass == -math.inf:
             return None
-        ratios = sum_product.class_ratios(given)[position][step.process.automaton.class_of]
-        row = np.where(ratios > -np.inf, np.asarray(step.emitted.row(position), np.float64), -np.inf)
+        possible = canvas_looks.possible(given, position)
+        row = np.where(possible, np.asarray(step.emitted.row(position), np.float64), -np.inf)
         canvas[position] = _pick(row, rng)
         drawn.append(canvas[position])
     return [token for token in drawn if token is not None]
@@ -72,9 +73,9 @@ def dingo(step: Step, positions: tuple[int, ...], rng: Rng) -> Sequence[int] | N
 
 
 def per_step(step: Step, positions: tuple[int, ...], rng: Rng) -> Sequence[int] | None:
-    if step.messages.log_mass == -math.inf:
+    if step.seen.log_mass == -math.inf:
         return None
-    return sum_product.sample(step.messages, positions, rng).tokens
+    return canvas_looks.drawn(step.seen, list(positions), rng)
 
 
 def written(distribution: CanvasDistribution, rule: Rule, count: int, seed: int) -> Draws:

@@ -1,10 +1,10 @@
 """What is done about holes without pgen, with each kind of model.
 
-Left to right: the model goes on from the text before a hole; what it writes is cut where the
-fixed part behind the hole comes up, or after some tokens. Canvases: every hole gets
-three positions, or as many as it had; their tokens come from the model's own rows, the likeliest or drawn, the most
-confident position or the leftmost first, ends and special tokens masked out. Insertion: the model
-inserts into the fixed parts wherever it likes, until it stops.
+Left to right: the model goes on from the text before a hole, without the space at its end, since tokens
+begin with one; what it writes is cut where the fixed part behind the hole comes up, or after some
+tokens. Canvases: every hole gets three positions, or as many as it had; their tokens come from the model's
+own rows, the likeliest or drawn, the most confident position or the leftmost first, ends and special tokens
+masked out. Insertion: the model inserts into the fixed parts wherever it likes, until it stops.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.molecules import pick, rows_of
 from pgen.programs.infill import fixed_parts
 from pgen.programs.scaffolds import scaffold
 
-CANVAS = 48
+CANVAS = 36
 POSITIONS = 3
 Plain = Callable[[Any, np.random.Generator], str]
 
@@ -30,18 +30,27 @@ def prompted(model: Any, prompt: str = "", n_tokens: int = 6) -> Plain:
         first, *others = fixed_parts(item.template)
         text = first
         for after in others:
-            tokens: tuple[int, ...] = ()
-            context = model.encode(prompt) + vocabulary.encode(text)
-            for _ in range(n_tokens):
-                token = int(pick(log_softmax(model.next_logits([context + tokens])), rng)[0])
-                if token in vocabulary.eos:
-                    break
-                tokens = (*tokens, token)
-            written = vocabulary.decode(tokens).decode(errors="replace")
+            known = text.rstrip(" ")
+            context = model.encode(prompt) + vocabulary.encode(known)
+            written = continued(model, context, n_tokens, text[len(known) :], after, rng)
             text += (written.split(after)[0] if after else written) + after
         return text
 
     return draw
+
+
+def continued(model: Any, context: Any, n_tokens: int, space: str, after: str, rng: np.random.Generator) -> str:
+    """What the model writes after `space`, at most until `after` comes up."""
+    tokens, written = (), ""
+    for _ in range(n_tokens):
+        token = int(pick(log_softmax(model.next_logits([context + tokens])), rng)[0])
+        if token in model.vocabulary.eos:
+            break
+        tokens = (*tokens, token)
+        written = model.vocabulary.decode(tokens).decode(errors="replace").removeprefix(space)
+        if after and after in written:
+            break
+    return written
 
 
 def log_softmax(logits: Any) -> Any:

@@ -1,6 +1,7 @@
 """Logits after any prefixes: cached rows where the architecture allows it, plain forward passes otherwise.
 
-`CachedForward` groups prefixes by how many tokens are missing, computes a long part
+`CachedForward` runs prefixes that branch off one another as one tree of tokens where that takes
+fewer of them. Otherwise it groups prefixes by how many tokens are missing, computes a long part
 that several of them share only once, and runs each group as one padded batch.
 `PlainForward` recomputes everything; it serves models with sliding windows or
 recurrent state. Results differ by float rounding only, whatever was asked before.
@@ -19,9 +20,16 @@ from numpy.typing import NDArray
 from pgen.backends.autoregressive.packed import PackedLayers
 from pgen.backends.autoregressive.row_cache import RowCache
 from pgen.backends.autoregressive.row_plan import Plan, Tokens
+from pgen.backends.autoregressive.token_tree import TokenTree
 
 SHARED_TOKENS = 8
 """A part that several prefixes share is computed on its own if it is at least this long."""
+
+TREE_TOKENS = 256
+"""The most tokens of a tree beyond its trunk: every pass looks at all of them, and rows do not know them."""
+
+TREE_SHARE = 8
+"""A tree has one part in so many of the memory."""
 
 PASS_TOKENS = 4096
 """The most tokens, padding included, of one forward pass over several prefixes."""
@@ -68,13 +76,15 @@ class CachedForward:
         self._device = device
         self._last_position = context_length - 1
         self._dtype = next(model.parameters()).dtype
-        self._cache = RowCache(model.config, self._dtype, device, max_bytes)
+        self._cache = RowCache(model.config, self._dtype, device, max_bytes - max_bytes // TREE_SHARE)
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._layers = PackedLayers(model)
+        self._tree = TokenTree(len(self._cache.layers), TREE_TOKENS, self._cache.most_tokens // TREE_SHARE)
 
     def forget(self) -> None:
-        """Drop all cached rows."""
+        """Drop all that is cached."""
         self._cache.forget()
+        self._tree.forget()
 
     @torch.inference_mode()
     def __call__(self, requests: Sequence[Request]) -> list[torch.Tensor]:
@@ -84,11 +94,37 @@ class CachedForward:
             for part in _shared_parts(requests, missing):
                 self._run([Request(part)])
             missing = self._missing(requests)
+        if len(requests) > 1 and (rows := self._branching(requests, sum(missing) - 1)) is not None:
+            return rows
         results: dict[int, torch.Tensor] = {}
         for group in self._groups(requests, missing):
             rows = self._run([requests[i] for i in group])
             results.update(zip(group, rows, strict=True))
         return [results[i] for i in range(len(requests))]
+
+    def _branching(self, requests: Sequence[Request], most: int) -> list[torch.Tensor] | None:
+        """Logits from one pass over a tree of tokens, `None` if that takes more than `most` tokens."""
+        if any(request.n_last > 1 for request in requests) or not self._cache.table.n_rows:
+            return None
+        prefixes = [request.tokens for request in requests]
+        common = min(min(_common(prefixes[0], prefix) for prefix in prefixes), min(map(len, prefixes)) - 1)
+        shared = self._cache.table.shared(prefixes[0], common)
+        if shared.max() > self._tree.held(prefixes[0][:common]) or self._tree.room < len(requests):
+            self._tree.begin(prefixes[0][: shared.max()], self._cache.layers, int(shared.argmax()))
+        growth = self._tree.growth(prefixes, common, most)
+        if growth is None:
+            return None
+        positions, hidden = self._tree.aim(growth, self._cache.layers)
+        columns, at = np.unique(growth.wanted, return_inverse=True)
+        logits = self._logits(
+            torch.tensor([growth.tokens]),
+            torch.from_numpy(hidden)[None, None],
+            torch.tensor([positions]),
+            self._tree.states,
+            columns,
+        )
+        self._tree.add(growth)
+        return [logits[0, i : i + 1] for i in at.tolist()]
 
     def _missing(self, requests: Sequence[Request]) -> list[int]:
         """How many tokens of each request have to be computed."""
@@ -156,23 +192,29 @@ class CachedForward:
         place = torch.from_numpy(positions).to(self._device)
         self._cache.aim(plan.first, place, used, int(cached[0]) if (cached == cached[0]).all() else None)
         columns = np.unique(np.concatenate([np.arange(m - r.n_last, m) for m, r in zip(missing, served, strict=True)]))
+        hidden = torch.arange(used) > torch.from_numpy(positions)[:, None, :, None]  # (B, 1, Q, used)
+        # Padding may lie beyond the last position that the model knows; nothing looks at it.
+        known = torch.from_numpy(positions).clamp(max=self._last_position)
+        return self._logits(torch.from_numpy(ids), hidden, known, self._cache.states, columns), columns
+
+    def _logits(
+        self, ids: torch.Tensor, hidden: torch.Tensor, positions: torch.Tensor, states: Any, columns: NDArray[np.int64]
+    ) -> torch.Tensor:
+        """`(B, columns, V)` after tokens `ids (B, Q)` that do not look where `hidden (B, 1, Q, used)`."""
+        hidden = hidden.to(self._device)
+        mask = torch.zeros_like(hidden, dtype=self._dtype).masked_fill_(hidden, torch.finfo(self._dtype).min)
         keep = {"logits_to_keep": torch.from_numpy(columns).to(self._device)} if self._keeps_logits else {}
         with self._layers.in_use():
             output = self._model(
-                torch.from_numpy(ids).to(self._device),
-                attention_mask=self._visible(place, used),
-                # Padding may lie beyond the last position that the model knows; nothing looks at it.
-                position_ids=place.clamp(max=self._last_position),
-                past_key_values=self._cache.states,
+                ids.to(self._device),
+                attention_mask=mask,
+                position_ids=positions.to(self._device),
+                past_key_values=states,
                 use_cache=True,
                 **keep,
             )
-        return (output.logits if self._keeps_logits else output.logits[:, columns]).float(), columns
-
-    def _visible(self, positions: torch.Tensor, used: int) -> torch.Tensor:
-        """`(B, 1, Q, used)` 0 where a query may look (at or before its own position), else the lowest number."""
-        hidden = torch.arange(used, device=self._device) > positions[:, None, :, None]
-        return torch.zeros_like(hidden, dtype=self._dtype).masked_fill_(hidden, torch.finfo(self._dtype).min)
+        logits: torch.Tensor = output.logits if self._keeps_logits else output.logits[:, columns]
+        return logits.float()
 
 
 def _shared_parts(requests: Sequence[Request], missing: list[int]) -> Iterator[Tokens]:

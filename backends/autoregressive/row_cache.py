@@ -40,6 +40,25 @@ class RowLayer(CacheLayerMixin):
         self.keys, self.values = keys, values
         self.is_initialized = True
 
+    def extend(self, capacity: int, like: RowLayer) -> None:
+        """Make this one row of at least `capacity` tokens, like those of another layer; keeps what it has."""
+        assert like.keys is not None
+        assert like.values is not None
+        if self.keys is not None and self.keys.shape[2] >= capacity:
+            return
+        wider = [old.new_zeros((1, old.shape[1], capacity, old.shape[3])) for old in (like.keys, like.values)]
+        if self.keys is not None and self.values is not None:
+            for new, old in zip(wider, (self.keys, self.values), strict=True):
+                new[:, :, : old.shape[2]] = old
+        self.allocate(*wider)
+
+    def write(self, other: RowLayer, row: int, length: int) -> None:
+        """Copy the first `length` tokens of another layer's row to the first row of this one."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            assert mine is not None
+            assert theirs is not None
+            mine[0, :, :length] = theirs[row, :, :length]
+
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,6 +104,11 @@ class RowCache:
     def most_rows(self, length: int) -> int:
         """How many rows of `length` tokens fit into `max_bytes`; at least one."""
         return max(self._max_bytes // int(self._token_bytes * _rounded(length)), 1)
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens fit into `max_bytes`."""
+        return self._max_bytes // int(self._token_bytes)
 
     def reserve(self, n_rows: int, length: int) -> None:
         """Make room for a batch of `n_rows` prefixes of up to `length` tokens; what is cached is kept if it fits."""

@@ -41,6 +41,8 @@ class Denoiser(CanvasModel):
         shifted: bool = False,
         block_length: int | None = None,
         causal: Any = None,
+        module: Any = None,
+        padding_position: int | None = None,
     ) -> None:
         self.network = network
         self.vocabulary = tokenization.vocabulary
@@ -53,7 +55,11 @@ class Denoiser(CanvasModel):
         self.mask_id = mask_id
         self.shifted = shifted
         self.causal = causal
-        """The class of `transformers` behind the network, where that is one with keys and values."""
+        """The class of `transformers` behind the network, where that is a left-to-right one."""
+        self.module = module
+        """The class behind it whose attention can be kept (`pgen.backends.diffusion.step_cache`), if it is one."""
+        self.padding_position = padding_position
+        """RoBERTa's padding id: positions are counted from behind it, and tokens of this id are not counted."""
         self._lock = threading.Lock()
 
     def encode(self, prompt: str) -> Tokens:
@@ -61,6 +67,13 @@ class Denoiser(CanvasModel):
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
         return self._tokenization.encode_chat(messages)
+
+    def position_ids(self, texts: Tensor) -> Tensor:
+        """The positions `(B, T)` of the tokens of whole texts."""
+        if self.padding_position is None:
+            return torch.arange(texts.shape[1], device=self.device).expand(texts.shape)
+        counted = texts != self.padding_position
+        return counted.cumsum(1) * counted + self.padding_position
 
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> Tensor:
         length = len(canvases[0]) if canvases else 0

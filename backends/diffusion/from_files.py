@@ -62,7 +62,16 @@ def masked_denoiser(model: Any, tokenization: Tokenization, mask_id: int, device
         logits: Tensor = model(input_ids=tokens, attention_mask=valid.long()).logits
         return logits
 
-    return Denoiser(network, tokenization, mask_id=mask_id, context_length=_positions(model), device=device, name=name)
+    return Denoiser(
+        network,
+        tokenization,
+        mask_id=mask_id,
+        context_length=_positions(model),
+        device=device,
+        name=name,
+        module=_keeping(model),
+        padding_position=_padding_position(model),
+    )
 
 
 def _masked_lm(path: Path, settings: Mapping[str, Any], device: torch.device, name: str) -> Denoiser:
@@ -140,6 +149,7 @@ def _text_denoiser(
         shifted=shifted,
         block_length=settings.get("block_length") or settings.get("block_size"),
         causal=model,
+        module=_keeping(model),
     )
 
 
@@ -179,10 +189,22 @@ def _built(
 
 
 def _positions(model: Any) -> int:
-    """How many tokens the model reads; RoBERTa's positions begin behind its padding id."""
+    """How many tokens the model reads."""
+    padding = _padding_position(model)
+    return int(model.config.max_position_embeddings) - (0 if padding is None else padding + 1)
+
+
+def _padding_position(model: Any) -> int | None:
+    """RoBERTa's positions begin behind its padding id."""
     embeddings = getattr(model.base_model, "embeddings", None)
     padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-    return int(model.config.max_position_embeddings) - (0 if padding is None else padding + 1)
+    return None if padding is None else int(padding)
+
+
+def _keeping(model: Any) -> Any:
+    """The model, if its attention is looked up by name and sees everything at every layer."""
+    windows = {*(getattr(model.config, "layer_types", None) or ())} - {"full_attention"}
+    return model if model._supports_attention_backend and not windows else None
 
 
 def _check_rows(tokenization: Tokenization, n_rows: int, name: str) -> None:

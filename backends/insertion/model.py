@@ -27,14 +27,30 @@ class SmallInsertion(SmallModel, InsertionModel):
     def written(self) -> frozenset[int]:
         return frozenset(t for t in self.vocabulary.text_ids.tolist() if t < self.network.shape.n_tokens - N_UNSAID - 1)
 
+    @cached_property
+    def masks_on_device(self) -> bool:
+        """Whether drafts are to be constrained on the device of the network: where that is not the CPU.
+
+        May be set, before the first draft.
+        """
+        return self.device.type != "cpu"
+
+    def insertion_tensors(self, sequences: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
+        """What `insertions` returns, on the device: log-probabilities `(B, S, V)`, and of the stop `(B,)`.
+
+        Slots that a sequence does not have are filling, of any value.
+        """
+        lengths = torch.tensor([len(tokens) for tokens in sequences], device=self.device)
+        with torch.inference_mode():
+            slots, stop = insertion_log_probs(self.network, self._inputs(sequences), lengths)
+        return self._widened(slots), stop
+
     def insertions(self, sequences: Sequence[Tokens]) -> list[Insertions]:
         return [step for i in range(0, len(sequences), BATCH) for step in self._steps(sequences[i : i + BATCH])]
 
     def _steps(self, sequences: Sequence[Tokens]) -> list[Insertions]:
-        lengths = torch.tensor([len(tokens) for tokens in sequences], device=self.device)
-        with torch.inference_mode():
-            slots, stop = insertion_log_probs(self.network, self._inputs(sequences), lengths)
-        rows = self._widened(slots).cpu().numpy()  # (B, S, V)
+        slots, stop = self.insertion_tensors(sequences)
+        rows = slots.cpu().numpy()  # (B, S, V)
         return [
             Insertions(row[: len(tokens) + 1], float(end))
             for row, tokens, end in zip(rows, sequences, stop, strict=True)

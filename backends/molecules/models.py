@@ -23,8 +23,8 @@ MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | AnyOrder
 SHA256: Mapping[str, str] = MappingProxyType(
     {
         "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
-        "diffusion": "65ddd28f9897c9a7b2a8b12208985d2674eea95bb493690a300e15f08b848c6c",
-        "insertion": "43d7c3f825eee428d4d5607d5013df419f31c77fd8b68f5d4fa524c4a8fcc16b",
+        "diffusion": "90cb14dc15954cee680f183cfe2cb80eebee1f4306e2f3df028b95cd58f6a123",
+        "insertion": "7da86948c3bcbf694523648b1d4c9dfe45a9309bd8a4e7beeb2d3a3aa3f51a58",
     }
 )
 """The committed weights."""

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
+from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, UNMARKED, Nfa, Table
 from pgen.automata.memory import memory_of
 from pgen.automata.pieces import CALL, Fragment
 from pgen.automata.reachability import Trimmed, trim
@@ -155,6 +155,7 @@ def _nfa(fragment: Fragment) -> Nfa:
         nearest=np.empty(0, np.int32),
         farthest=np.empty(0, np.int32),
         class_of=class_of,
+        endless=np.full(fragment.n_states, UNMARKED, np.int32),
     )
 
 
@@ -186,7 +187,8 @@ def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
         found=scratch[3],
         todo=scratch[4],
         pending=np.zeros(3 * 256, np.int32),
-        signs=np.zeros(2 * n_classes, np.int64),
+        signs=np.zeros(3 * n_classes, np.int64),
+        recent=np.full((1024, 3), UNKNOWN, np.int32),
     )
     table.transitions[[DEAD, ENDED]] = DEAD
     table.accepting[ENDED] = 1

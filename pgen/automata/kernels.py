@@ -3,7 +3,7 @@
 A DFA state is a configuration: a set of NFA states ("members"), each above a stack node
 (`pgen.automata.stacks`; always the empty one in regular languages), kept sorted in an arena
 and interned through an open-addressing hash table. A transition is computed when a walk
-first needs it: -1 means unknown. Kernels never allocate and never call Python; when an
+first needs it, for all byte classes that the same edges hold. Kernels never allocate and never call Python; when an
 array is full they return `UNKNOWN` or `FULL`, the caller grows the arrays and calls again,
 and what was computed stays. Ids are given in order of discovery, so runs repeat.
 """
@@ -44,6 +44,7 @@ from pgen.automata.layout import (
     PARENTS,
     PENDING,
     PILE,
+    RECENT,
     RETURNS,
     SIGNS,
     SLOTS,
@@ -62,7 +63,7 @@ from pgen.automata.layout import (
     Ints,
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets
-from pgen.automata.stacks import SEED, hashed, heap, merged, node_of, rehash_nodes
+from pgen.automata.stacks import SEED, hashed, heap, merged, node_of, place, rehash_nodes
 
 
 @njit(cache=True)
@@ -291,29 +292,23 @@ def add_state(memory: Memory, count: int, slot: int) -> int:
 @njit(cache=True)
 def follow(memory: Memory, state: int, symbol: int) -> int:
     """The successor of `state` by byte class `symbol`, computed if unknown; `UNKNOWN` if an array is full."""
-    transitions = int_rows(memory, TRANSITIONS)
-    if transitions[state, symbol] != UNKNOWN:
-        return int(transitions[state, symbol])
-    start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
-    edge_start, edge_target = ints(memory, EDGE_START), ints(memory, EDGE_TARGET)
-    edge_low, edge_high = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
-    fresh(memory)
-    for i in range(start[state], start[state + 1]):
-        member = arena[i]
-        for e in range(edge_start[member], edge_start[member + 1]):
-            if edge_low[e] <= symbol <= edge_high[e] and not arrive(memory, edge_target[e], arena_stack[i]):
-                return UNKNOWN
-    if not settle(memory):
-        return UNKNOWN
-    target = intern(memory)
+    row = int_rows(memory, TRANSITIONS)[state]
+    if row[symbol] == UNKNOWN:
+        partition(memory, state)
+    code = row[symbol]
+    if code >= 0:
+        return int(code)
+    target = successor(memory, state, -2 - code)
     if target != UNKNOWN:
-        share(memory, state, symbol, target)
+        for c in range(row.shape[0]):
+            if row[c] == code:
+                row[c] = target
     return int(target)
 
 
 @njit(cache=True)
-def share(memory: Memory, state: int, symbol: int, target: int) -> None:
-    """Enter a transition for all byte classes that the same edges hold; those that none holds are dead."""
+def partition(memory: Memory, state: int) -> None:
+    """Put byte classes that the same edges hold together in a row: their code is -2 minus the first; the others die."""
     start, arena, signs = longs(memory, START), ints(memory, ARENA), longs(memory, SIGNS)
     edge_start, row = ints(memory, EDGE_START), int_rows(memory, TRANSITIONS)[state]
     edge_low, edge_high = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
@@ -329,11 +324,54 @@ def share(memory: Memory, state: int, symbol: int, target: int) -> None:
             for c in range(edge_low[e], edge_high[e] + 1):
                 signs[2 * c] ^= first
                 signs[2 * c + 1] += second
+    n_heads, heads = 0, signs[2 * row.shape[0] :]
     for c in range(row.shape[0]):
-        if signs[2 * c] == signs[2 * symbol] and signs[2 * c + 1] == signs[2 * symbol + 1]:
-            row[c] = target
-        elif signs[2 * c] == 0 and signs[2 * c + 1] == 0:
+        first, second = signs[2 * c], signs[2 * c + 1]
+        if first == 0 and second == 0:
             row[c] = DEAD
+        elif c > 0 and signs[2 * c - 2] == first and signs[2 * c - 1] == second:
+            row[c] = row[c - 1]
+        else:
+            k = 0
+            while k < n_heads and not (signs[2 * heads[k]] == first and signs[2 * heads[k] + 1] == second):
+                k += 1
+            if k == n_heads:
+                heads[k], n_heads = c, n_heads + 1
+            row[c] = -2 - heads[k]
+
+
+@njit(cache=True)
+def successor(memory: Memory, state: int, symbol: int) -> int:
+    """Where the edges of a state that hold a byte class lead; `UNKNOWN` if an array is full.
+
+    What a single edge leads to depends on its target and the stack alone, and is remembered.
+    """
+    start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
+    edge_start, edge_target = ints(memory, EDGE_START), ints(memory, EDGE_TARGET)
+    edge_low, edge_high, recent = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH), int_rows(memory, RECENT)
+    held, stack, n_held = 0, 0, 0
+    fresh(memory)
+    for i in range(start[state], start[state + 1]):
+        member = arena[i]
+        for e in range(edge_start[member], edge_start[member + 1]):
+            if edge_low[e] <= symbol <= edge_high[e]:
+                if n_held == 1 and not arrive(memory, held, stack):
+                    return UNKNOWN
+                if n_held > 0 and not arrive(memory, edge_target[e], arena_stack[i]):
+                    return UNKNOWN
+                held, stack, n_held = edge_target[e], arena_stack[i], n_held + 1
+    slot = place(recent.shape[0], held, stack)
+    if n_held == 1:
+        if recent[slot, 0] == held and recent[slot, 1] == stack:
+            return int(recent[slot, 2])
+        if not arrive(memory, held, stack):
+            return UNKNOWN
+    if not settle(memory):
+        return UNKNOWN
+    target = intern(memory)
+    if n_held == 1 and target != UNKNOWN:
+        recent[slot, 0], recent[slot, 1], recent[slot, 2] = held, stack, target
+    return int(target)
 
 
 @njit(cache=True)
@@ -351,7 +389,7 @@ def run(memory: Memory, state: int, data: Bytes) -> int:
     transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
     for i in range(data.shape[0]):
         known = transitions[state, class_of[data[i]]]
-        state = known if known != UNKNOWN else follow(memory, state, class_of[data[i]])
+        state = known if known >= 0 else follow(memory, state, class_of[data[i]])
         if state <= DEAD:
             return state
     return state

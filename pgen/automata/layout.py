@@ -16,6 +16,8 @@ Bytes = NDArray[np.uint8]
 
 OK, FULL = 0, 1
 UNKNOWN, DEAD, ENDED = -1, 0, 1
+UNMARKED = -2
+"""In `Nfa.endless` before it is filled, and what a kernel returns that needs it filled."""
 FAR = 2**30
 """A distance that stands for infinity; two of them still fit 64 bits, not 32."""
 
@@ -38,6 +40,7 @@ class Nfa(NamedTuple):
     nearest: Ints  # (n,) fewest bytes to the end (of the rule): a lower bound, in bytes
     farthest: Ints  # (n,) fewest bytes by single-byte tokens: an upper bound, in tokens
     class_of: Bytes  # (256,)
+    endless: Ints  # (n,) see `pgen.tokens.endless`
 
 
 class Stacks(NamedTuple):
@@ -62,7 +65,7 @@ class Table(NamedTuple):
     with a complete row, members found, members to do, pending calls).
     """
 
-    transitions: Ints  # (capacity, C)
+    transitions: Ints  # (capacity, C); below 0: unknown, -1 of a new state, -2 - c of classes that go where c goes
     start: NDArray[np.int64]  # (capacity + 1,) into the arena
     arena: Ints
     arena_stack: Ints
@@ -79,7 +82,8 @@ class Table(NamedTuple):
     found: Ints  # (n,) scratch: states found
     todo: Ints  # (n,) scratch: stack
     pending: Ints  # scratch: calls as (rule, return, stack)
-    signs: NDArray[np.int64]  # (2 C,) scratch: which edges hold each byte class, as two hashes
+    signs: NDArray[np.int64]  # (3 C,) scratch: which edges hold each byte class, as two hashes; classes that differ
+    recent: Ints  # (power of two, 3) NFA state, stack, and the state of the two
 
 
 (
@@ -98,6 +102,7 @@ class Table(NamedTuple):
     NEAREST,
     FARTHEST,
     CLASS_OF,
+    ENDLESS,
     TRANSITIONS,
     START,
     ARENA,
@@ -125,4 +130,5 @@ class Table(NamedTuple):
     TODO,
     PENDING,
     SIGNS,
-) = range(42)
+    RECENT,
+) = range(44)

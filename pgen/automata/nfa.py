@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, network, substrings, word_trie
 from pgen.automata.rules import normal_form
-from pgen.automata.sharing import Sharing, is_atom, shared_parts
+from pgen.automata.sharing import MAX_LOOP, Sharing, is_atom, shared_parts
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.limits import current
@@ -167,7 +167,11 @@ class Builder:
         """`low` copies in a row, then a loop (`high` is None) or optional copies, each of which may be the last."""
         if high is None and low < 2:
             first, last = self._new(2)
-            self._waiting.append((item, first, last))
+            if ir.size(item) <= MAX_LOOP and not ir.refers(item):
+                # Not called, though it may be shared: nothing is read more often.
+                self._place(atom(item), first, last)
+            else:
+                self._waiting.append((item, first, last))
             self._jumps += [(start, first), (last, first), (last, end)] + [(start, end)] * (low == 0)
         elif high is None:
             (again,) = self._new(1)

@@ -22,6 +22,8 @@ MIN_SIZE = 16
 """Edges, about, from which a part that comes twice is shared."""
 MAX_ATOM = 150
 """Edges, about, up to which a regular part is an atom."""
+MAX_LOOP = 300
+"""Edges, about, up to which a regular part that is repeated without end is written out where it is."""
 MAX_TAIL = 8
 """Parts of a sequence that a shared tail may have."""
 

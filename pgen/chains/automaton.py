@@ -2,7 +2,8 @@
 
 States are those of a `TokenTable` and one more, *ended*: an end-of-sequence token leads
 there from where the text is a member, and every token leads on. So a canvas of known length
-holds texts of any length up to it, and what follows the first end is summed over.
+holds texts of any length up to it, and what follows the first end is summed over. Where the places of
+ends are settled, ends are of class 0, which no open position draws, and count where they are committed.
 
 Edges: M[s, s'] sums over the classes that lead from s to s'. Equal sets of classes recur
 (every state of a counted repeat has the same), so an edge names its set, a *label*, whose
@@ -67,6 +68,15 @@ class PositionAutomaton:
         return _edges(self.delta)
 
     @cached_property
+    def successors(self) -> NDArray[np.uint64]:
+        """`(S, ceil(S / 64))`: bit t % 64 of word t // 64 says whether a class leads to state t."""
+        n_words = -(-self.n_states // 64)
+        bits = np.zeros((self.n_states, 64 * n_words), np.bool_)
+        source, _ = np.nonzero(self.delta >= 0)
+        bits[source, self.delta[self.delta >= 0]] = True
+        return np.packbits(bits, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+    @cached_property
     def tokens_by_class(self) -> tuple[Ints, Ints]:
         """`(C + 1,)` bounds and `(V,)` token ids, class by class, ascending."""
         order = np.argsort(self.class_of, kind="stable").astype(np.int32)
@@ -91,19 +101,23 @@ class PositionAutomaton:
         """`(S,)`: the states from which `length` more positions can be filled and end well."""
         alive = self.final.copy()
         for _ in range(length):
-            alive = np.asarray(((self.delta >= 0) & alive[self.delta]).any(axis=1), np.bool_)
+            drawn = self.delta[:, 1:]
+            alive = np.asarray(((drawn >= 0) & alive[drawn]).any(axis=1), np.bool_)
         return alive
 
 
 @lru_cache(maxsize=64)
-def canvas_automaton(table: TokenTable, vocabulary: Vocabulary) -> PositionAutomaton:
-    """The automaton of the canvases whose text, up to the first end-of-sequence token, is in the table's language."""
+def canvas_automaton(table: TokenTable, vocabulary: Vocabulary, *, open_ends: bool = True) -> PositionAutomaton:
+    """The automaton of the canvases whose text, up to the first end-of-sequence token, is in the table's language.
+
+    Without `open_ends`, an end-of-sequence token stands only where it is committed from the beginning.
+    """
     n_states, n_classes = table.delta.shape
-    class_of = table.class_of.copy()
-    class_of[sorted(vocabulary.eos)] = n_classes
+    class_of, end = table.class_of.copy(), n_classes if open_ends else 0
+    class_of[sorted(vocabulary.eos)] = end
     delta = np.full((n_states + 1, n_classes + 1), -1, np.int32)
     delta[:-1, :-1] = table.delta
-    delta[:-1, -1] = np.where(table.accepting & bool(vocabulary.eos), n_states, -1)
+    delta[:-1, end] = np.where(table.accepting & bool(vocabulary.eos), n_states, -1)
     delta[-1] = n_states
     final = np.append(table.accepting, True)
     return PositionAutomaton(class_of, delta, final, np.append(table.nearest, 0).astype(np.int32), ended=n_states)

@@ -66,7 +66,7 @@ class Emissions:
 
     def committed(self, canvas: Canvas) -> Emissions:
         """The same marginals with the positions of `canvas` committed."""
-        return replace(self, fixed=_fixed(self.automaton, canvas))
+        return Emissions(self.automaton, self.row, _fixed(self.automaton, canvas), self.classes, self.labels)
 
     def floored(self, positions: Sequence[int]) -> Emissions:
         """The same, but at open positions other than these no class is impossible: masses of 0 become 2^`FLOOR`.
@@ -88,7 +88,7 @@ class Emissions:
     @cached_property
     def _excludes(self) -> bool:
         """Whether any class has mass 0 at an open position."""
-        return bool((self.classes[0][self.fixed < 0, 1:] == 0.0).any())
+        return bool(kernels.has_empty(self.classes[0], self.fixed))
 
     def draw(self, position: int, label: int, uniform: float) -> int:
         """The token that `uniform` in [0, 1) picks among those of an edge label, by their probabilities."""
@@ -148,26 +148,20 @@ def _rows_of(marginals: Any, b: int) -> Callable[[int], Rows]:
 
 def _array_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints]) -> tuple[Floats, Ints]:
     """Class masses `(B L, C)` of all positions, canvas after canvas."""
-    every = np.concatenate(fixed)
-    mantissa = np.zeros((len(every), automaton.n_classes))
-    exponent = np.full(mantissa.shape, kernels.NOWHERE, np.int32)
-    places = np.flatnonzero(every < 0)
-    chosen = [np.flatnonzero(classes < 0) for classes in fixed]
-    size = max(1, CHUNK // marginals[0].shape[1])
-    picked = np.concatenate([marginals[b][rows] for b, rows in enumerate(chosen)])  # (n, V)
-    masses, powers = (
-        np.empty((len(places), automaton.n_classes)),
-        np.empty((len(places), automaton.n_classes), np.int32),
-    )
-    for at in range(0, len(places), size):
-        chunk = slice(at, at + size)
-        with np.errstate(over="ignore", invalid="ignore"):
-            weights = np.exp(picked[chunk])
-        classes, tokens = automaton.class_of, automaton.tokens_by_class
-        outcome = kernels.class_masses(picked[chunk], weights, classes, *tokens, masses[chunk], powers[chunk])
-        if outcome == kernels.BROKEN:
-            raise _broken(next(b for b, rows in enumerate(chosen) if np.isnan(marginals[b][rows]).any()))
-    mantissa[places], exponent[places] = masses, powers
+    shape = sum(map(len, fixed)), automaton.n_classes
+    mantissa, exponent, end = np.zeros(shape), np.full(shape, kernels.NOWHERE, np.int32), 0
+    size, tokens = max(1, CHUNK // marginals[0].shape[1]), automaton.tokens_by_class
+    weights = np.empty((min(size, max(map(len, fixed))), marginals[0].shape[1]), marginals[0].dtype)
+    for b, classes in enumerate(fixed):
+        begin, end = end, end + len(classes)
+        positions = np.flatnonzero(classes < 0)
+        for at in range(0, len(positions), size):
+            some = positions[at : at + size]
+            rows = marginals[b] if len(some) == len(classes) == len(marginals[b]) else marginals[b][some]  # (n, V)
+            with np.errstate(over="ignore", invalid="ignore"):
+                seen = np.exp(rows, out=weights[: len(some)])
+            if kernels.class_masses(rows, seen, automaton.class_of, *tokens, begin + some, mantissa, exponent):
+                raise _broken(b)
     return mantissa, exponent
 
 

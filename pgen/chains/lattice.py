@@ -13,6 +13,7 @@ how they call each other. Where masses are look-aheads, telescoping weights divi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.chains.emissions import FLOOR, LOG_TWO, Canvas, Floats, Rows
-from pgen.chains.pushdown import Ints, Pushdown, is_unambiguous
+from pgen.chains.pushdown import Ints, Pushdown, is_unambiguous, pushdown
 from pgen.errors import LimitExceeded, ModelError, UnsupportedFeature
+from pgen.language.base import Language
 from pgen.sampling.rng import Rng
+from pgen.tokens.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from typing import Any
@@ -35,11 +38,15 @@ MAX_PLACES = 1 << 24
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """`rows (n, V)` log-probabilities of the first n positions; those behind are uniform, committed ones count 1."""
+    """`rows (n, V)` log-probabilities of the first n positions; those behind are uniform, committed ones count 1.
+
+    Without `open_ends`, an end-of-sequence token stands only where it is committed.
+    """
 
     pushdown: Pushdown
     rows: Rows
     canvas: tuple[int | None, ...]
+    open_ends: bool = True
 
     @property
     def length(self) -> int:
@@ -76,7 +83,7 @@ class Lattice:
             else:
                 row = self._masses(i)
                 arcs[i, lasts] = _summed(row, *self._groups)[spellings.arc_group[lasts]]
-                ends[i] = np.logaddexp.reduce(row[eos]) if eos else -np.inf
+                ends[i] = np.logaddexp.reduce(row[eos]) if eos and self.open_ends else -np.inf
         return arcs, ends
 
     @cached_property
@@ -97,7 +104,7 @@ class Lattice:
         return np.asarray(self.rows[position], np.float64)
 
 
-def lattice(pushdown: Pushdown, rows: Any, canvas: Canvas) -> Lattice:
+def lattice(rules: Pushdown, rows: Any, canvas: Canvas, *, open_ends: bool = True) -> Lattice:
     """The lattice of one canvas under marginals `(n, V)`, an array or a tensor.
 
     Raises `ModelError` on NaN at an open position.
@@ -106,7 +113,7 @@ def lattice(pushdown: Pushdown, rows: Any, canvas: Canvas) -> Lattice:
     tokens = tuple(canvas)
     if any(token is None and np.isnan(row).any() for row, token in zip(array, tokens, strict=False)):
         raise ModelError("the marginals of a canvas hold NaN", hint="NaN usually means corrupt weights")
-    return Lattice(pushdown, array, tokens)
+    return Lattice(rules, array, tokens, open_ends)
 
 
 class _Way(NamedTuple):
@@ -281,12 +288,22 @@ class Chart:
         return alpha
 
 
-def check_size(pushdown: Pushdown, length: int) -> None:
+def chartable(language: Language, vocabulary: Vocabulary, length: int) -> Pushdown:
+    """The rules of a language for charts of `length` positions.
+
+    Raises what `pushdown` does, and `LimitExceeded` if a chart would be too large.
+    """
+    rules = pushdown(language, vocabulary, math.isqrt(MAX_PLACES) // length)
+    check_size(rules, length)
+    return rules
+
+
+def check_size(rules: Pushdown, length: int) -> None:
     """Raise `LimitExceeded` if the chart of a canvas of `length` positions is too large."""
-    n_places = length * pushdown.spellings.n_nodes + 1
-    if pushdown.bodies.n_rules * n_places**2 > MAX_PLACES:
+    n_places = length * rules.spellings.n_nodes + 1
+    if rules.bodies.n_rules * n_places**2 > MAX_PLACES:
         raise LimitExceeded(
-            f"a chart of {pushdown.language!r} over {length} positions has {pushdown.bodies.n_rules:,} rules "
+            f"a chart of {rules.language!r} over {length} positions has {rules.bodies.n_rules:,} rules "
             f"times {n_places:,} places squared, more than {MAX_PLACES:,}",
             hint="use a shorter canvas or a smaller vocabulary, or bound its nesting and its counts so that it has a "
             "table; left-to-right models need neither",

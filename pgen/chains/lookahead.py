@@ -25,6 +25,7 @@ from pgen.errors import LimitExceeded
 from pgen.language.base import Language
 from pgen.tokens import Vocabulary
 from pgen.tokens.classes import TokenTable, token_table
+from pgen.tokens.special_tokens import check_plain
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -143,4 +144,5 @@ def _bytes() -> Vocabulary:
 
 
 def _byte_table(language: Language) -> TokenTable:
+    check_plain(language.node, "a guide that looks ahead by bytes")
     return token_table(language.compile(_bytes()))

@@ -88,7 +88,7 @@ def _likeliest(
             continue
         for at in range(label_start[label], label_start[label + 1]):
             c = label_class[at]
-            for k in range(bounds[c], bounds[c + 1]):
+            for k in range(bounds[c] if c else bounds[1], bounds[c + 1]):
                 value, place = row[tokens[k]], likeliest.shape[1]
                 while place > 0 and value > scores[label, place - 1]:
                     place -= 1

@@ -21,6 +21,7 @@ from pgen.automata.pieces import CALL, Fragment
 from pgen.automata.reachability import trim
 from pgen.errors import InvalidLanguage, LimitExceeded
 from pgen.language.base import Language
+from pgen.tokens.special_tokens import check_plain
 from pgen.tokens.vocabulary import Vocabulary
 
 Ints = NDArray[np.int32]
@@ -80,12 +81,13 @@ class Pushdown:
 
 
 @lru_cache(maxsize=64)
-def pushdown(language: Language, vocabulary: Vocabulary) -> Pushdown:
+def pushdown(language: Language, vocabulary: Vocabulary, max_nodes: int) -> Pushdown:
     """The language, its residual aside; cached.
 
     Raises `InvalidLanguage` if no sequence of tokens spells a member, `LimitExceeded` beyond `MAX_STATES`
-    deterministic states, and what the normal form raises.
+    deterministic states or `max_nodes` of the trie, and what the normal form raises.
     """
+    check_plain(language.node, "a chart over positions")
     text = vocabulary.text_ids.tolist()
     occurring = np.zeros(256, np.bool_)
     occurring[list(b"".join(vocabulary.tokens[token] for token in text))] = True
@@ -93,7 +95,8 @@ def pushdown(language: Language, vocabulary: Vocabulary) -> Pushdown:
     if laid.n_states == 0:
         raise InvalidLanguage(f"no sequence of tokens spells a member of {language!r}")
     class_of = _byte_classes(laid)
-    return Pushdown(language, vocabulary, _Determinizer(laid, class_of, language).bodies(), _trie(vocabulary, class_of))
+    spellings = _trie(vocabulary, class_of, max_nodes)
+    return Pushdown(language, vocabulary, _Determinizer(laid, class_of, language).bodies(), spellings)
 
 
 @lru_cache(maxsize=64)
@@ -198,13 +201,18 @@ class _Determinizer:
         return frozenset(found)
 
 
-def _trie(vocabulary: Vocabulary, class_of: Ints) -> Spellings:
+def _trie(vocabulary: Vocabulary, class_of: Ints, max_nodes: int) -> Spellings:
     nodes: dict[tuple[int, ...], int] = {(): 0}
     groups: dict[tuple[int, ...], int] = {}
     group_of = np.full(len(vocabulary), -1, np.int32)
     for token, classes in _readable(vocabulary, class_of):
         for end in range(1, len(classes)):
             nodes.setdefault(classes[:end], len(nodes))
+        if len(nodes) > max_nodes:
+            raise LimitExceeded(
+                f"the tokens of this vocabulary have more than {max_nodes:,} distinct beginnings",
+                hint="use a shorter canvas or a smaller vocabulary",
+            )
         group_of[token] = groups.setdefault(classes, len(groups))
     arcs = [(nodes[key[:-1]], node, key[-1], -1) for key, node in nodes.items() if key]
     arcs += [(nodes[key[:-1]], -1, key[-1], group) for key, group in groups.items()]

@@ -13,6 +13,7 @@ O(L E) for E edges; masses have unlimited range (`pgen.chains.kernels`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ import numpy as np
 from pgen.chains import kernels
 from pgen.chains.automaton import Ints
 from pgen.chains.emissions import LOG_TWO, Canvas, Emissions, Floats
-from pgen.sampling.rng import Rng
+from pgen.sampling.rng import CounterRng, Rng
 
 
 class Messages(NamedTuple):
@@ -41,8 +42,8 @@ class Messages(NamedTuple):
     @property
     def log_mass(self) -> float:
         """log Z: log mass of the canvases that end in the language; -inf if there are none."""
-        mass = self.mantissa[0, self.start]
-        return float(np.log(mass) + self.exponent[0, self.start] * LOG_TWO) if mass > 0 else -np.inf
+        mass, power = float(self.mantissa[0, self.start]), int(self.exponent[0, self.start])
+        return math.log(mass) + power * LOG_TWO if mass > 0.0 else -math.inf
 
     def given(self, canvas: Canvas) -> Messages:
         """The messages when more positions are committed, under the same marginals.
@@ -66,12 +67,14 @@ def messages(emissions: Emissions, length: int | None = None, start: int | None 
     follows counts 1 from the states that can still end well in it, else 0.
     """
     automaton, places = emissions.automaton, emissions.length + 1
-    whole = emissions.length if length is None else length
+    whole, begin = emissions.length if length is None else length, automaton.start if start is None else start
     mantissa, exponent = np.empty((places, automaton.n_states)), np.empty((places, automaton.n_states), np.int32)
-    mantissa[-1] = automaton.within(whole - emissions.length)
-    exponent[-1] = np.where(mantissa[-1] > 0, 0, kernels.NOWHERE)
-    begin = automaton.start if start is None else start
-    made = Messages(emissions, mantissa, exponent, begin, whole, _support(emissions, begin, whole))
+    bounds, states = _support(emissions, begin, whole)
+    last = states[bounds[-2] : bounds[-1]]
+    mantissa[-1], exponent[-1] = 0.0, kernels.NOWHERE
+    mantissa[-1, last] = automaton.within(whole - emissions.length)[last]
+    exponent[-1, mantissa[-1] > 0] = 0
+    made = Messages(emissions, mantissa, exponent, begin, whole, (bounds, states))
     _sweep(emissions, made, mantissa, exponent, emissions.length)
     return made
 
@@ -82,9 +85,8 @@ def _support(emissions: Emissions, start: int, length: int) -> tuple[Ints, Ints]
     bounds, states = automaton.support(length, start)
     into = np.empty(emissions.length + 2, np.int32), np.empty(len(states), np.int32)
     fixed, labels = emissions.fixed, emissions.labels[0]
-    kernels.reachable(
-        edges.start, edges.target, edges.label, automaton.delta, bounds, states, fixed, labels, start, *into
-    )
+    laid = edges.start, edges.target, edges.label, automaton.delta, automaton.successors
+    kernels.reachable(*laid, bounds, states, fixed, labels, start, *into)
     return into
 
 
@@ -121,9 +123,12 @@ def sample(given: Messages, positions: Sequence[int], rng: Rng) -> Drawn:
     One uniform for the edge of each open position up to the last asked for, and one for each token.
     """
     emissions, last = given.emissions, max(positions, default=-1) + 1
-    uniforms = np.zeros(last)
-    for i in np.flatnonzero(emissions.fixed[:last] < 0).tolist():
-        uniforms[i] = rng.uniform(lambda i=i: _edge_breakpoints(given, uniforms[:i]))  # type: ignore[misc]
+    uniforms, undecided = np.zeros(last), np.flatnonzero(emissions.fixed[:last] < 0)
+    if isinstance(rng, CounterRng):
+        uniforms[undecided] = rng.several(len(undecided))
+    else:
+        for i in undecided.tolist():
+            uniforms[i] = rng.uniform(lambda i=i: _edge_breakpoints(given, uniforms[:i]))  # type: ignore[misc]
     path, taken = _traced(given, uniforms)
     tokens = []
     for i in positions:

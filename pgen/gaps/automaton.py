@@ -12,76 +12,78 @@ that the automaton may stand in s inside gap g, and b_g(s) those to insert from 
 Token t may go into gap g iff some s has f_g(s) + b_g(delta(s, t)) <= what is left
 after t; the sequence may stop iff it is a member. Without a budget D is 0 or
 infinite, and vectors are sets. An insertion into gap g leaves f_0 .. f_g and
-b_g .. b_n as they are, and the others are recomputed until one is as before. Vectors
-are numbered by content and what follows from them is remembered (`store_kernels`),
-across sequences: an insertion is one kernel call, with O(edges) work for each vector
-or pair of vectors that is seen for the first time, and look-ups otherwise.
+b_g .. b_n as they are, and the others are followed until one is as before, but for a constant
+(`kernels`): an insertion is one kernel call. A step that was never met takes O(P) times the
+entries of the token's class, for the P entries of the table; a gap that changed O(P), others O(classes).
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.gaps.kernels import BEFORE, BEFORE_BASE, BEHIND, BEHIND_BASE, CLASS, FEWEST, REACHED, grown
 from pgen.gaps.kernels import FAR as FAR
-from pgen.gaps.store import GapStore
-from pgen.gaps.store_kernels import BACKWARD, CLASS, FORWARD, REACHED, ROW, inserted, started
+from pgen.gaps.store import MOST, GapStore
 
 if TYPE_CHECKING:
     from pgen.tokens.classes import TokenTable
 
 Ints = NDArray[np.int32]
+Tokens = tuple[int, ...]
+
+MAX_KNOWN = 1 << 14
+"""Sequences that are remembered with their gaps; what was not asked for longest is forgotten first."""
 
 
 class GapState(NamedTuple):
-    """A sequence with what is known of its gaps: `cells` as in `store_kernels`, valid in one epoch of the store."""
+    """A sequence, and which one it came of by an insertion into which gap (-1: none)."""
 
-    tokens: tuple[int, ...]
+    tokens: Tokens
+    source: Tokens = ()
+    gap: int = -1
+
+
+class Cells(NamedTuple):
+    """What is known of the gaps of a sequence: `cells`, `rests`, `rows` and `facts` of `kernels.grown`."""
+
     cells: Ints
-    epoch: int
+    rests: Ints
+    rows: Ints
+    facts: Ints
 
 
 class GapAutomaton:
-    """Insertion into the members of one token automaton; with `budgeted`, distances are counted."""
+    """Insertion into the members of one token automaton; with `budgeted`, distances of at most `most` are counted."""
 
-    def __init__(self, table: TokenTable, budgeted: bool) -> None:
+    def __init__(self, table: TokenTable, budgeted: bool, most: int = MOST) -> None:
         self.table = table
         self.budgeted = budgeted
         self.class_of = np.ascontiguousarray(table.class_of, np.int32)
         self._accepting = np.asarray(table.accepting, np.bool_)
-        self._store = GapStore(table, int(budgeted))
+        self._store = GapStore(table, int(budgeted), min(most, MOST) if budgeted else 0)
+        self._known: OrderedDict[Tokens, Cells] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, tokens: tuple[int, ...] = ()) -> GapState:
+    def start(self, tokens: Tokens = ()) -> GapState:
         """The state of a sequence that stands from the beginning (by default the empty one)."""
-        with self._lock:
-            return self._started(tokens)
+        return GapState(tokens)
 
     def insert(self, state: GapState, gap: int, token: int) -> GapState:
-        """The state after `token` is put into `gap`, with only what changes recomputed."""
-        tokens = (*state.tokens[:gap], token, *state.tokens[gap:])
-        grown, token_class = np.empty((5, len(tokens) + 1), np.int32), self.class_of[token]
-        with self._lock:
-            while state.epoch == self._store.epoch:
-                if inserted(self._store.memory, state.cells, gap, token_class, grown):
-                    return GapState(tokens, grown, self._store.epoch)
-                self._store.make_room(bounded=True)
-            return self._started(tokens)
+        """The state after `token` is put into `gap`; what changes is worked out when it is asked for."""
+        return GapState((*state.tokens[:gap], token, *state.tokens[gap:]), state.tokens, gap)
 
     def fewest(self, state: GapState) -> int:
         """The fewest insertions that make the sequence a member, `FAR` if none do; 0 or `FAR` without budgets."""
-        with self._lock:
-            return int(self._store.vectors[self._valid(state)[BACKWARD, 0], 0])
+        return int(self.cells(state).facts[FEWEST])
 
     def rows(self, state: GapState) -> Ints:
         """`(gaps, C)`: the fewest further insertions after one of each token class, `FAR` where it must not go."""
-        with self._lock:
-            cells = self._valid(state)
-            found: Ints = self._store.rows.take(cells[ROW], axis=0)
-            return found
+        return self.cells(state).rows
 
     def allowed(self, state: GapState, left: int | None = None) -> NDArray[np.bool_]:
         """`(gaps, V)`: what may be inserted; with `left` insertions to go, the next one included."""
@@ -90,19 +92,48 @@ class GapAutomaton:
 
     def is_member(self, state: GapState) -> bool:
         """Whether the sequence as it is is a member."""
-        reached = int(state.cells[REACHED, -1])
+        reached = int(self.cells(state).facts[REACHED])
         return reached >= 0 and bool(self._accepting[reached])
 
-    def _valid(self, state: GapState) -> Ints:
-        """Cells whose numbers mean something now."""
-        return state.cells if state.epoch == self._store.epoch else self._started(state.tokens).cells
+    def cells(self, state: GapState) -> Cells:
+        """What is known of the gaps of a sequence."""
+        with self._lock:
+            cells = self._known.get(state.tokens)
+            if cells is None:
+                cells = self._known[state.tokens] = self._worked_out(state)
+                if len(self._known) > MAX_KNOWN:
+                    self._known.popitem(last=False)
+            else:
+                self._known.move_to_end(state.tokens)
+            return cells
 
-    def _started(self, tokens: tuple[int, ...]) -> GapState:
-        """The cells of a whole sequence. A store that is emptied for it and still too small grows beyond its bound."""
-        epoch, cells = self._store.epoch, np.empty((5, len(tokens) + 1), np.int32)
-        cells[CLASS, :-1], cells[CLASS, -1] = self.class_of[list(tokens)], -1
+    def _worked_out(self, state: GapState) -> Cells:
+        """From the sequence that it came of, if that is known. A single sequence may need a store beyond its bound."""
+        epoch, store = self._store.epoch, self._store
         while True:
-            cells[FORWARD, 0], cells[BACKWARD, -1], cells[REACHED, 0] = self._store.first, self._store.last, 0
-            if started(self._store.memory, cells):
-                return GapState(tokens, cells, self._store.epoch)
-            self._store.make_room(bounded=self._store.epoch == epoch)
+            source = self._known.get(state.source) if state.gap >= 0 else None
+            made = self._whole(state.tokens) if source is None else self._copied(source, state)
+            gap = -1 if source is None else state.gap
+            if grown(store.memory, store.like, gap, *made):
+                return made
+            self._known.clear()
+            store.make_room(bounded=store.epoch == epoch)
+
+    def _whole(self, tokens: Tokens) -> Cells:
+        made = self._empty(len(tokens) + 1)
+        made.cells[CLASS, :-1], made.cells[CLASS, -1] = self.class_of[list(tokens)], -1
+        made.cells[1:] = -1
+        made.cells[[BEFORE, BEFORE_BASE], 0] = made.cells[[BEHIND, BEHIND_BASE], -1] = 1, 0
+        return made
+
+    def _copied(self, source: Cells, state: GapState) -> Cells:
+        """With both gaps that came of one as that was."""
+        made, split = self._empty(len(state.tokens) + 1), state.gap + 1
+        made.cells[:, :split], made.cells[:, split:] = source.cells[:, :split], source.cells[:, state.gap :]
+        made.rests[:split], made.rests[split:] = source.rests[:split], source.rests[state.gap :]
+        made.cells[CLASS, state.gap] = self.class_of[state.tokens[state.gap]]
+        return made
+
+    def _empty(self, n_gaps: int) -> Cells:
+        rows = np.empty((2, n_gaps, self._store.n_classes), np.int32)
+        return Cells(np.empty((5, n_gaps), np.int32), rows[0], rows[1], np.empty(2, np.int32))

@@ -23,6 +23,7 @@ from pgen.errors import InvalidArgument
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.tokens import Vocabulary
+from pgen.tokens.special_tokens import check_plain
 
 Range = tuple[int, int, int]
 """First byte, last byte, target."""
@@ -80,6 +81,7 @@ class Shape(NamedTuple):
 @lru_cache(maxsize=64)
 def network_of(node: ir.Node) -> Network:
     """The language as a recursive transition network; cached."""
+    check_plain(node, "inference over gaps")
     laid = fragment(node)
     ranges, jumps, calls = defaultdict[int, list[Range]](list), defaultdict[int, list[int]](list), defaultdict(list)
     for source, low, high, target in laid.edges.tolist():
@@ -164,8 +166,8 @@ class Tabulation:
     seen: set[Place] = field(default_factory=set)
     waiting: list[Place] = field(default_factory=list)
 
-    def reach(self, place: Place, *origins: Place, byte: int | None = None) -> None:
-        """Note a place that a way through its frame comes to, from `origins`, by reading `byte` (or nothing)."""
+    def reach(self, place: Place) -> None:
+        """Note a place that a way through its frame comes to."""
         if place not in self.seen:
             self.seen.add(place)
             self.waiting.append(place)
@@ -187,24 +189,24 @@ class Tabulation:
         for low, high, target in self.network.ranges.get(state, ()):
             for first, last, after in self.shape.ranges.get(at, ()):
                 if first <= high and low <= last:
-                    self.reach((frame, target, after), place, byte=first)
+                    self.reach((frame, target, after))
         for target in self.network.jumps.get(state, ()):
-            self.reach((frame, target, at), place)
+            self.reach((frame, target, at))
         for after in self.shape.jumps.get(at, ()):
-            self.reach((frame, state, after), place)
+            self.reach((frame, state, after))
         for rule, back in self.network.calls.get(state, ()):
             called = rule, at
             self.callers[called].add((place, back))
             self.reach((called, self.network.begins[rule], at))
             for exit_at in tuple(self.exits[called]):
-                self.reach((frame, back, exit_at), place, (called, self.network.ends[rule], exit_at))
+                self.reach((frame, back, exit_at))
 
     def leave(self, place: Place) -> None:
         """A rule can be left here: resume those that called it."""
         frame, _, at = place
         self.exits[frame].add(at)
         for caller, back in tuple(self.callers[frame]):
-            self.reach((caller[0], back, at), caller, place)
+            self.reach((caller[0], back, at))
 
 
 def _intersects(network: Network, shape: Shape) -> bool:

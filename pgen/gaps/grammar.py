@@ -2,26 +2,28 @@
 
 The grammar meets the automaton of all completions of a sequence (a loop over tokens in each
 gap, fixed bytes in between), as in `emptiness`; but instead of asking whether there is
-any way through both, all ways are tabulated, and those that reach both ends are marked from
-the end backwards: token t may go into gap g iff the last byte of its loop at g is on such
-a way. One pass answers for all gaps and tokens, in O(N n^2) places and more steps for N
-network states and n shape states. It needs no bound on nesting or length, and no table
-of states; budgets are not counted (what overruns a limit has weight 0).
+any way through both, the cheapest ones are sought, a round of a loop being 1 and what is fixed nothing
+(`gaps.fewest`): the cheapest way through the last byte of a token's loop at gap g tells how
+many tokens it takes to complete the sequence with that token there. One pass answers for all gaps and
+tokens, in O(N n^2) places and more steps for N network states and n shape states. It needs no
+bound on nesting or length, and no table of states.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.gaps.emptiness import Edge, Network, Place, Shape, ShapeBuilder, Tabulation, completable, network_of
+from pgen.gaps.emptiness import Shape, ShapeBuilder, network_of
+from pgen.gaps.fewest import CheapestWays
 from pgen.gaps.kernels import FAR
 from pgen.language.base import Language
 from pgen.tokens import Vocabulary
+
+Ints = NDArray[np.int32]
 
 MAX_MEMO = 4096
 
@@ -33,21 +35,19 @@ class GrammarState(NamedTuple):
 
 
 class GrammarGaps:
-    """What `GapAutomaton` is for token automata, without budgets: rows are 0, or `FAR` where a token must not go."""
+    """What `GapAutomaton` is for token automata."""
 
-    budgeted = False
+    budgeted = True
 
     def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self._language = language
         self._network = network_of(language.node)
         text = vocabulary.text_ids.tolist()
         self._pieces = sorted({vocabulary.tokens[token] for token in text})
         number = {piece: i for i, piece in enumerate(self._pieces, 1)}
         self.class_of = np.zeros(len(vocabulary), np.int32)
         self.class_of[text] = [number[vocabulary.tokens[token]] for token in text]
-        self._rows = lru_cache(MAX_MEMO)(self._rows_uncached)
-        self._member = lru_cache(MAX_MEMO)(self._member_uncached)
+        self._known = lru_cache(MAX_MEMO)(self._worked_out)
 
     def start(self, tokens: tuple[int, ...] = ()) -> GrammarState:
         """The state of a sequence that stands from the beginning (by default the empty one)."""
@@ -58,21 +58,19 @@ class GrammarGaps:
         return GrammarState((*state.tokens[:gap], token, *state.tokens[gap:]))
 
     def fewest(self, state: GrammarState) -> int:
-        """0, or `FAR` if no insertions make the sequence a member."""
-        return 0 if self.is_member(state) or (self.rows(state) == 0).any() else FAR
+        """The fewest insertions that make the sequence a member, `FAR` if none do."""
+        return self._known(state.tokens)[1]
 
-    def rows(self, state: GrammarState) -> NDArray[np.int32]:
-        """`(gaps, C)`: 0 where a token of the class may go, else `FAR`."""
-        return self._rows(state.tokens)
+    def rows(self, state: GrammarState) -> Ints:
+        """`(gaps, C)`: the fewest further insertions after one of each token class, `FAR` where it must not go."""
+        return self._known(state.tokens)[0]
 
     def is_member(self, state: GrammarState) -> bool:
         """Whether the sequence as it is is a member."""
-        return self._member(state.tokens)
+        return self.fewest(state) == 0
 
-    def _member_uncached(self, tokens: tuple[int, ...]) -> bool:
-        return completable(self._language, self.vocabulary, [self.vocabulary.decode(tokens)])
-
-    def _rows_uncached(self, tokens: tuple[int, ...]) -> NDArray[np.int32]:
+    def _worked_out(self, tokens: tuple[int, ...]) -> tuple[Ints, int]:
+        """Rows, and the fewest insertions."""
         made = ShapeBuilder(self._pieces)
         here, ends = 0, []
         for token in (*tokens, None):
@@ -81,38 +79,11 @@ class GrammarGaps:
             ends.append(made.tokens(here, here))
             if token is not None:
                 here = made.chain(here, self.vocabulary.tokens[token])
-        read = _read_on_the_way(self._network, Shape(made.ranges, made.jumps, here))
+        charged = {edge for lasts in ends for edge in lasts}
+        ways = CheapestWays(self._network, Shape(made.ranges, made.jumps, here), charged)
+        through = ways.through()
         rows = np.full((len(ends), 1 + len(self._pieces)), FAR, np.int32)
         for gap, lasts in enumerate(ends):
-            rows[gap, [number for number, edge in enumerate(lasts, 1) if edge in read]] = 0
+            rows[gap, 1:] = [through.get(edge, FAR + 1) - 1 for edge in lasts]
         rows.flags.writeable = False
-        return rows
-
-
-class _Traced(Tabulation):
-    """Remembers where each place was reached from."""
-
-    def __init__(self, network: Network, shape: Shape) -> None:
-        super().__init__(network, shape)
-        self.origins: defaultdict[Place, set[tuple[tuple[Place, ...], int | None]]] = defaultdict(set)
-
-    def reach(self, place: Place, *origins: Place, byte: int | None = None) -> None:
-        self.origins[place].add((origins, byte))
-        super().reach(place)
-
-
-def _read_on_the_way(network: Network, shape: Shape) -> set[Edge]:
-    """The bytes that ways from both beginnings to both ends read, and where."""
-    table, goal = _Traced(network, shape), ((-1, 0), 1, shape.final)
-    reached = set(table.run())
-    waiting, useful, read = [goal] if goal in reached else [], {goal}, set[Edge]()
-    while waiting:
-        place = waiting.pop()
-        for origins, byte in table.origins[place]:
-            if byte is not None:
-                read.add((origins[0][2], byte, place[2]))
-            for origin in origins:
-                if origin not in useful:
-                    useful.add(origin)
-                    waiting.append(origin)
-    return read
+        return rows, FAR if ways.fewest is None else ways.fewest

@@ -1,127 +1,296 @@
-"""Numba kernels of distance vectors over the states of a token automaton.
+"""Numba kernels of the gaps of a sequence, over distances by entry that are numbered and remembered.
 
-A vector holds, per state, a number of tokens (int32; `FAR`: no way). `closure` lets
-tokens be inserted at `cost` each; with cost 0 a vector is a set of states. Edges come
-as compressed rows: those of state s are `targets[first[s]:first[s + 1]]`, distinct.
-`delta (C, Q)` maps a token class and a state to a state, -1 where there is none.
+What may stand before a gap is told by a distance for each entry (`gaps.entries`) of the token
+read there, and what may stand behind it likewise, so that a step from gap to gap is
+
+    forward:   after(p') = min over entries p of the class just read of before(p) + R(p, p')
+    backward:  before(p) = min over entries p' of the class read next of R(p, p') + after(p')
+
+with R(p, p') the fewest tokens inserted between two entries: rows of bytes, added and compared
+many at a time. Vectors are kept less their smallest element, and numbered by content, so
+that a step is a transition of an automaton that is made as it is needed (as lazy
+determinisation with residual weights makes one; Mohri 1997): an insertion is followed until a gap
+has its old number again, from where on distances differ by a constant. Numbers are kept plus
+one, 0 is unknown; number 0 is the vector without any way, and number 1 that of the first (last) gap.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from numba import carray, njit
 from numpy.typing import NDArray
 
+from pgen.automata.memory import Memory, _pointer, int_rows, ints
+
 Ints = NDArray[np.int32]
+Small = NDArray[Any]
+"""uint8 or uint16."""
 
 FAR = 1 << 28
 """More tokens than any text has; the sum of three still is an int32."""
+CLASS, BEFORE, BEFORE_BASE, BEHIND, BEHIND_BASE = range(5)
+"""The rows of cells: class of the token behind a gap (of none, -1), numbers of its two vectors, and what to add."""
+FEWEST, REACHED = range(2)
+"""Facts: the fewest insertions to a member, and the state that the tokens lead to (-1: none)."""
+N_VECTORS, N_REACHES = range(2)
+"""What is counted of a side."""
+FULL = -1
+"""In place of a number: there is no room for another one."""
+
+
+(DELTA, CLASS_FIRST, TARGET, SOURCE_FIRST, SOURCE, LEAVING_FIRST, LEAVING, NEXT_FIRST, NEXT, LAST_FIRST, LAST) = range(
+    11
+)
+"""Places in `GapStore.memory` of the arrays of `Entries`."""
+BOUNDS, BEFORE_SIDE, BEHIND_SIDE = 11, 12, 21
+"""The cost of an insertion and what counts as too far; then the two sides of gaps, each with:"""
+VECTORS, CLASSES, PACKED, PLACES, STEPS, SHIFTS, REACHES, REACH_AT, COUNTS = range(9)
+"""`vectors (M, P + 1)`: by entry. `classes (M,)` and `packed (M, T)`: the class that a vector was made of, and the
+distances of its entries, less the smallest. `places`: where vectors are by content. `steps (M, C)`, `shifts (M, C)`:
+the vector after (before) one more token, and what to add. `reaches (K, P + 1)`: R from (to) one entry, at
+`reach_at (P + 1,)`. `counts (2,)`."""
+
+
+@njit(inline="always")
+def _rows(memory: Memory, at: int, like: Small) -> Small:
+    """Array `at` as that of `like`, of two dimensions."""
+    opened: Small = carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), like.dtype)
+    return opened
 
 
 @njit(cache=True, nogil=True)
-def _ascending(distances: Ints) -> Ints:
-    """The states with a way to them, the nearest first, by counting."""
-    finite, count, most = np.empty(distances.shape[0], np.int32), 0, 0
+def spread(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
+    """Lower `distances (Q,)`, each 0 or `FAR`, to the shortest way to (from) a state at 0. Breadth first."""
+    queue, count, at = np.empty(distances.shape[0], np.int32), 0, 0
     for state in range(distances.shape[0]):
-        if distances[state] < FAR:
-            finite[count] = state
+        if distances[state] == 0:
+            queue[count] = state
             count += 1
-            most = max(most, distances[state])
-    ends = np.zeros(most + 2, np.int32)
-    for at in range(count):
-        ends[distances[finite[at]] + 1] += 1
-    for distance in range(most + 1):
-        ends[distance + 1] += ends[distance]
-    order = np.empty(count, np.int32)
-    for at in range(count):
-        distance = distances[finite[at]]
-        order[ends[distance]] = finite[at]
-        ends[distance] += 1
-    return order
-
-
-@njit(cache=True, nogil=True)
-def closure(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
-    """Lower `distances (Q,)` in place to the shortest way from any state to each.
-
-    Breadth first, a level for each distance, which states join as they are reached or
-    because they began with it (Dial 1969): every edge is followed once at most.
-    """
-    size, begins, order, start = distances.shape[0], distances.copy(), _ascending(distances), 0
-    frontier, following = np.empty(size, np.int32), np.empty(size, np.int32)
-    count, level = 0, 0
-    while count or start < order.shape[0]:
-        if not count:
-            level = max(level, begins[order[start]])
-        while start < order.shape[0] and begins[order[start]] <= level:
-            # A state that was lowered below what it began with has had its turn.
-            if begins[order[start]] == level == distances[order[start]]:
-                frontier[count] = order[start]
+    while at < count:
+        state = queue[at]
+        at += 1
+        for edge in range(first[state], first[state + 1]):
+            if distances[targets[edge]] == FAR:
+                distances[targets[edge]] = distances[state] + cost
+                queue[count] = targets[edge]
                 count += 1
-            start += 1
-        n_following, at = 0, 0
-        while at < count:
-            for edge in range(first[frontier[at]], first[frontier[at] + 1]):
-                target = targets[edge]
-                if level + cost < distances[target]:
-                    distances[target] = level + cost
-                    if cost:
-                        following[n_following] = target
-                        n_following += 1
-                    else:
-                        frontier[count] = target
-                        count += 1
-            at += 1
-        frontier, following, count = following, frontier, n_following
-        level += cost
 
 
 @njit(cache=True, nogil=True)
-def after(distances: Ints, delta: Ints, token_class: int) -> Ints:
-    """`(Q,)` distances of the states that one given token leads to."""
-    moved = np.full(distances.shape[0], FAR, np.int32)
-    for state in range(distances.shape[0]):
-        target = delta[token_class, state]
-        if target >= 0 and distances[state] < moved[target]:
-            moved[target] = distances[state]
-    return moved
+def entered_from(memory: Memory, state: int, row: Small) -> None:
+    """The fewest tokens inserted before each entry, from a state: `row (P + 1,)`."""
+    cost, far = ints(memory, BOUNDS)
+    distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
+    distances[state] = 0
+    spread(distances, ints(memory, NEXT_FIRST), ints(memory, NEXT), cost)
+    leaving_first, leaving = ints(memory, LEAVING_FIRST), ints(memory, LEAVING)
+    row[:] = far
+    for source in range(distances.shape[0]):
+        if distances[source] < far:
+            for at in range(leaving_first[source], leaving_first[source + 1]):
+                if distances[source] < row[leaving[at]]:
+                    row[leaving[at]] = distances[source]
 
 
 @njit(cache=True, nogil=True)
-def before(distances: Ints, delta: Ints, token_class: int) -> Ints:
-    """`(Q,)` distances from the states that one given token leaves."""
-    moved = np.full(distances.shape[0], FAR, np.int32)
-    for state in range(distances.shape[0]):
-        target = delta[token_class, state]
-        if target >= 0:
-            moved[state] = distances[target]
-    return moved
+def leading_to(memory: Memory, distances: Ints, row: Small) -> None:
+    """The fewest tokens inserted behind each entry to reach a state at distance 0: `row (P + 1,)`."""
+    cost, far = ints(memory, BOUNDS)
+    spread(distances, ints(memory, LAST_FIRST), ints(memory, LAST), cost)
+    target = ints(memory, TARGET)
+    for entry in range(row.shape[0]):
+        row[entry] = min(distances[target[entry]], far)
 
 
 @njit(cache=True, nogil=True)
-def insertable(
-    forward: Ints,
-    backward: Ints,
-    first: Ints,
-    targets: Ints,
-    labels: Ints,
-    label_first: Ints,
-    label_classes: Ints,
-    best: Ints,
-) -> None:
-    """The fewest further tokens after one token of each class is put between `forward` and `backward`: `best (C,)`.
+def _reach(memory: Memory, like: Small, side: int, entry: int) -> int:
+    """Where R from (to) an entry is; or `FULL`."""
+    reach_at, counts, reaches = ints(memory, side + REACH_AT), ints(memory, side + COUNTS), side + REACHES
+    if not reach_at[entry]:
+        rows, at = _rows(memory, reaches, like), counts[N_REACHES]
+        if at == rows.shape[0]:
+            return FULL
+        if side == BEHIND_SIDE:
+            first, sources = ints(memory, SOURCE_FIRST), ints(memory, SOURCE)
+            distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
+            for source in range(first[entry], first[entry + 1]):
+                distances[sources[source]] = 0
+            leading_to(memory, distances, rows[at])
+        else:
+            entered_from(memory, ints(memory, TARGET)[entry], rows[at])
+        counts[N_REACHES] = reach_at[entry] = at + 1
+    found: int = reach_at[entry] - 1
+    return found
 
-    The edges of state s are `first[s]:first[s + 1]`, each with its target and a label, which
-    stands for the classes `label_classes[label_first[l]:label_first[l + 1]]`.
+
+@njit(cache=True, nogil=True)
+def _sign(token_class: int, packed: Small) -> np.uint64:
+    """A hash of a vector before it is spread (FNV-1a, then the finaliser of SplitMix64; Steele, Lea and Flood 2014)."""
+    value = np.uint64(token_class + 1)
+    for distance in packed:
+        value = (value ^ np.uint64(distance)) * np.uint64(0x100000001B3)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def _place(memory: Memory, side: int, token_class: int, packed: Small) -> int:
+    """Where the vector is noted that is made of some distances, or would be."""
+    places, classes = ints(memory, side + PLACES), ints(memory, side + CLASSES)
+    known = _rows(memory, side + PACKED, packed)
+    at = np.int64(_sign(token_class, packed) & np.uint64(places.shape[0] - 1))
+    while places[at]:
+        number = places[at] - 1
+        if classes[number] == token_class:
+            same = 0
+            while same < packed.shape[0] and known[number, same] == packed[same]:
+                same += 1
+            if same == packed.shape[0]:
+                break
+        at = (at + 1) & (places.shape[0] - 1)
+    return int(at)
+
+
+@njit(cache=True, nogil=True)
+def _numbered(memory: Memory, side: int, token_class: int, packed: Small) -> int:
+    """The number of the vector made of distances of the entries of a class, a new one if need be; or `FULL`."""
+    places, place = ints(memory, side + PLACES), _place(memory, side, token_class, packed)
+    number: int = places[place] - 1
+    if number >= 0:
+        return number
+    vectors, far = _rows(memory, side + VECTORS, packed), ints(memory, BOUNDS)[1]
+    number = ints(memory, side + COUNTS)[N_VECTORS]
+    if number == vectors.shape[0]:
+        return FULL
+    vector, small = vectors[number], packed.dtype.type
+    vector[:] = far
+    for at in range(packed.shape[0]):
+        if packed[at] < far:
+            reach = _reach(memory, packed, side, ints(memory, CLASS_FIRST)[token_class] + at)
+            if reach == FULL:
+                return FULL
+            row, base = _rows(memory, side + REACHES, packed)[reach], packed[at]
+            for entry in range(vector.shape[0]):
+                total, known = small(base + row[entry]), vector[entry]
+                vector[entry] = total if total < known else known
+    ints(memory, side + CLASSES)[number] = token_class
+    _rows(memory, side + PACKED, packed)[number, : packed.shape[0]] = packed
+    ints(memory, side + COUNTS)[N_VECTORS] = places[place] = number + 1
+    return number
+
+
+@njit(cache=True, nogil=True)
+def _stepped(memory: Memory, like: Small, side: int, number: int, token_class: int) -> int:
+    """The vector behind (before) a token of this class, given the one on the other side of it; or `FULL`."""
+    steps = int_rows(memory, side + STEPS)
+    if not steps[number, token_class]:
+        bounds, far = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1]
+        shown = _rows(memory, side + VECTORS, like)[number, bounds[token_class] : bounds[token_class + 1]]
+        least, packed = np.int64(far), np.empty(shown.shape[0], like.dtype)
+        for distance in shown:
+            least = min(least, np.int64(distance))
+        following = 0
+        if least < far:
+            for at in range(shown.shape[0]):
+                packed[at] = far if shown[at] == far else shown[at] - least
+            following = _numbered(memory, side, token_class, packed)
+            if following == FULL:
+                return FULL
+            int_rows(memory, side + SHIFTS)[number, token_class] = least
+        steps[number, token_class] = following + 1
+    found: int = steps[number, token_class] - 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _rest(memory: Memory, before: Small, behind: Small, scratch: Small, rest: Ints) -> None:
+    """The fewest further tokens after one of each class comes between two vectors: `rest (C,)`, less their bases."""
+    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1], scratch.dtype.type
+    for entry in range(scratch.shape[0]):
+        scratch[entry] = small(before[entry] + behind[entry])
+    for token_class in range(rest.shape[0]):
+        least = small(far)
+        for entry in range(bounds[token_class], bounds[token_class + 1]):
+            total = scratch[entry]
+            least = total if total < least else least
+        rest[token_class] = least if least < far else FAR
+
+
+@njit(cache=True, nogil=True)
+def _follow_before(memory: Memory, like: Small, cells: Ints, low: int) -> int:
+    """Work out what stands before the gaps from `low` on, until the number is the old one; the gap where it is."""
+    shifts = int_rows(memory, BEFORE_SIDE + SHIFTS)
+    for gap in range(low, cells.shape[1]):
+        last, token_class = cells[BEFORE, gap - 1], cells[CLASS, gap - 1]
+        number = _stepped(memory, like, BEFORE_SIDE, last, token_class)
+        if number == FULL:
+            return FULL
+        base = cells[BEFORE_BASE, gap - 1] + shifts[last, token_class]
+        if number == cells[BEFORE, gap]:
+            more = base - cells[BEFORE_BASE, gap]
+            for at in range(gap, cells.shape[1]):
+                cells[BEFORE_BASE, at] += more
+            return gap
+        cells[BEFORE, gap], cells[BEFORE_BASE, gap] = number, base
+    behind_all: int = cells.shape[1]
+    return behind_all
+
+
+@njit(cache=True, nogil=True)
+def _follow_behind(memory: Memory, like: Small, cells: Ints, high: int) -> int:
+    """Work out what stands behind the gaps from `high` down, until the number is the old one; the gap after it."""
+    shifts = int_rows(memory, BEHIND_SIDE + SHIFTS)
+    for gap in range(high, -1, -1):
+        last, token_class = cells[BEHIND, gap + 1], cells[CLASS, gap]
+        number = _stepped(memory, like, BEHIND_SIDE, last, token_class)
+        if number == FULL:
+            return FULL
+        base = cells[BEHIND_BASE, gap + 1] + shifts[last, token_class]
+        if number == cells[BEHIND, gap]:
+            more = base - cells[BEHIND_BASE, gap]
+            for at in range(gap + 1):
+                cells[BEHIND_BASE, at] += more
+            return gap + 1
+        cells[BEHIND, gap], cells[BEHIND_BASE, gap] = number, base
+    return 0
+
+
+@njit(cache=True, nogil=True)
+def _tell(memory: Memory, like: Small, cells: Ints, rests: Ints, rows: Ints, facts: Ints) -> None:
+    """Add bases to what is known of the gaps: `rows (gaps, C)` and `facts`."""
+    delta, far, state = int_rows(memory, DELTA), ints(memory, BOUNDS)[1], 0
+    for gap in range(cells.shape[1]):
+        base = cells[BEFORE_BASE, gap] + cells[BEHIND_BASE, gap]
+        for token_class in range(rows.shape[1]):
+            total = base + rests[gap, token_class]
+            rows[gap, token_class] = total if total < far else FAR
+        if gap + 1 < cells.shape[1]:
+            state = delta[cells[CLASS, gap], state] if state >= 0 else -1
+    vectors = _rows(memory, BEHIND_SIDE + VECTORS, like)
+    fewest = cells[BEHIND_BASE, 0] + np.int64(vectors[cells[BEHIND, 0], vectors.shape[1] - 1])
+    facts[FEWEST], facts[REACHED] = fewest if fewest < far else FAR, state
+
+
+@njit(cache=True, nogil=True)
+def grown(memory: Memory, like: Small, gap: int, cells: Ints, rests: Ints, rows: Ints, facts: Ints) -> bool:
+    """Finish `cells (5, gaps)`, `rests (gaps, C)`, `rows (gaps, C)`, `facts` after a token came into `gap`.
+
+    On entry both gaps that came of one hold what that held. For a whole sequence (`gap` < 0) the
+    first gap's `BEFORE` and the last gap's `BEHIND` are set, and other numbers are -1. `like` is an empty array
+    with the dtype of vectors. `False` if there is no room.
     """
-    by_label = np.full(label_first.shape[0] - 1, FAR, np.int32)
-    for state in range(forward.shape[0]):
-        if forward[state] < FAR:
-            for edge in range(first[state], first[state + 1]):
-                further = forward[state] + backward[targets[edge]]
-                if further < by_label[labels[edge]]:
-                    by_label[labels[edge]] = further
-    best[:] = FAR
-    for label in range(by_label.shape[0]):
-        for member in range(label_first[label], label_first[label + 1]):
-            best[label_classes[member]] = min(best[label_classes[member]], by_label[label])
+    high = _follow_before(memory, like, cells, max(gap, 0) + 1)
+    low = _follow_behind(memory, like, cells, gap if gap >= 0 else cells.shape[1] - 2)
+    if high == FULL or low == FULL:
+        return False
+    if gap < 0:
+        low, high = 0, cells.shape[1]
+    before, behind = _rows(memory, BEFORE_SIDE + VECTORS, like), _rows(memory, BEHIND_SIDE + VECTORS, like)
+    scratch = np.empty(before.shape[1], like.dtype)
+    for at in range(low, high):
+        _rest(memory, before[cells[BEFORE, at]], behind[cells[BEHIND, at]], scratch, rests[at])
+    _tell(memory, like, cells, rests, rows, facts)
+    return True

@@ -93,13 +93,15 @@ def draw(allowed: Masses, rng: Rng) -> Drawn:
     log_weight = log_or_ninf(float(ways.sum()))
     if log_weight == -np.inf:
         return Drawn(DEAD, DEAD, log_weight)
-    way = _picked(ways, rng)
+    way = pick(ways, rng)
     if way == 0:
         return Drawn(STOP, STOP, log_weight)
-    return Drawn(int(allowed.slots[way - 1]), _picked(allowed.tokens[way - 1], rng), log_weight)
+    return Drawn(int(allowed.slots[way - 1]), pick(allowed.tokens[way - 1], rng), log_weight)
 
 
-def _picked(weights: NDArray[np.float64], rng: Rng) -> int:
+def pick(weights: NDArray[np.float64], rng: Rng) -> int:
+    """An index in proportion to its weight, of which some are above 0; one number of `rng`."""
+
     def breakpoints() -> NDArray[np.float64]:
         running = np.cumsum(weights)
         return np.asarray(running / running[-1], np.float64)

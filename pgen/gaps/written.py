@@ -65,13 +65,14 @@ def free_gaps(automaton: TokenAutomaton) -> GapAutomaton:
 def budgeted_gaps(language: Language, vocabulary: Vocabulary, limit: int) -> Gaps:
     """Gaps with budgets of at most `limit` tokens; a language with too many states is cut to those in reach.
 
-    A context-free language that has too many even so is asked without budgets, slowly (`gaps.grammar`).
+    A context-free language that has too many even so is asked itself, slowly (`gaps.grammar`).
     """
     try:
         table = _limited_table(language, vocabulary, limit)
     except LimitExceeded:
         return GrammarGaps(language, vocabulary)
-    return GapAutomaton(merged(table), budgeted=True)
+    # Whoever allows too few tokens is told how many it takes.
+    return GapAutomaton(merged(table), budgeted=True, most=max(limit, int(table.nearest[0])))
 
 
 def _limited_table(language: Language, vocabulary: Vocabulary, limit: int) -> TokenTable:

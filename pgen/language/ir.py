@@ -245,7 +245,8 @@ def _beyond(words: list[str], depth: int) -> Node:
     groups = {c: list(group) for c, group in groupby(words[ends is not None :], key=lambda word: word[depth])}
     outside = chars(negated_ranges((ord(c), ord(c)) for c in groups))
     ways = [concat(literal(c), _beyond(group, depth + 1)) for c, group in groups.items()]
-    return union(*([EPSILON] if ends is None else []), concat(outside, ANY_TEXT), *ways)
+    more = concat(outside, ANY_TEXT) if groups else repeat(ANY_CHAR, 1, None)
+    return union(*([EPSILON] if ends is None else []), more, *ways)
 
 
 def rebuilt(node: Node, parts: Sequence[Node]) -> Node:

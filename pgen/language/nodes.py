@@ -18,11 +18,12 @@ Ranges = tuple[tuple[int, int], ...]
 class Node:
     """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
 
-    __slots__ = ("_digest", "_refers", "_size")
+    __slots__ = ("_digest", "_refers", "_size", "_special")
 
     _digest: bytes
     _refers: bool
     _size: int
+    _special: bool
 
     def __hash__(self) -> int:
         return hash(_digest(self))
@@ -72,6 +73,19 @@ class Network(Node):
     edges: tuple[tuple[int, Ranges, int], ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Special(Network):
+    """A special token of the vocabulary, by its printed name; as text it is that name, and so a network of one way."""
+
+    name: str
+
+    @classmethod
+    def named(cls, name: str) -> Special:
+        """The special token that is printed as `name`."""
+        edges = tuple((i, ((ord(char), ord(char)),), i + 1) for i, char in enumerate(name))
+        return cls(edges, (0,), (len(name),), name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,6 +178,7 @@ def _digest(root: Node) -> bytes:
         text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
         joined = text + b"".join([part._digest for part in parts])
         object.__setattr__(node, "_refers", isinstance(node, (Ref, Recursive)) or any(part._refers for part in parts))
+        object.__setattr__(node, "_special", isinstance(node, Special) or any(part._special for part in parts))
         object.__setattr__(node, "_size", _own_size(node, parts))
         object.__setattr__(node, "_digest", blake2b(joined, digest_size=16).digest())
     return root._digest
@@ -179,6 +194,12 @@ def refers(node: Node) -> bool:
     """Whether a node mentions rules, its own ones included."""
     _digest(node)
     return node._refers
+
+
+def special_names(node: Node) -> list[str]:
+    """The names of the special tokens that a node mentions; at no cost where there are none."""
+    _digest(node)
+    return [part.name for part in descendants(node) if isinstance(part, Special)] if node._special else []
 
 
 def _own_size(node: Node, parts: list[Node]) -> int:

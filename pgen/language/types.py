@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pgen.errors import InvalidArgument, InvalidLanguage
+from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
 from pgen.language.base import late
 from pgen.language.typed_dicts import readable
 
@@ -86,7 +86,9 @@ def _plain(schema: Schema | bool) -> Schema | bool:
     """A copy of `schema`, checked to be JSON data."""
     try:
         copied: Schema | bool = json.loads(json.dumps(schema, allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
+    except (TypeError, ValueError) as error:
         raise InvalidLanguage(f"the schema is not JSON data: {error}") from None
     return copied
 

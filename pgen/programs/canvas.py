@@ -47,7 +47,8 @@ class CanvasDistribution(StringDistribution):
     """What a masked diffusion `model` writes after `prompt`, into `canvas`; build it with `dlm.text(...)`.
 
     `canvas` holds a token where one is fixed from the beginning, else `None`. `block`:
-    positions are committed block by block of this length; `None`: all are one block.
+    positions are committed block by block of this length; `None`: all are one block. `sized`:
+    open positions hold no end-of-sequence token, so that the text has as many tokens as the canvas leaves room for.
     """
 
     drafter: ClassVar[str] = "pgen.inference.drafting.canvas:CanvasDrafter"
@@ -55,6 +56,7 @@ class CanvasDistribution(StringDistribution):
     model: MaskedDiffusion
     prompt: Tokens = ()
     canvas: Canvas = ()
+    sized: bool = False
     steps: int | None = None
     order: Order = "confidence"
     block: int | None = None
@@ -155,6 +157,7 @@ def canvas_distribution(
     block: int | None = None,
     temperature: float = 1.0,
     canvas: Canvas | None = None,
+    sized: bool = False,
 ) -> CanvasDistribution:
     """Check the arguments of `dlm.text` and build the distribution."""
     if isinstance(length, bool) or not isinstance(length, int) or length < 1:
@@ -171,6 +174,7 @@ def canvas_distribution(
         model=model,
         prompt=prompt,
         canvas=(None,) * length if canvas is None else canvas,
+        sized=sized,
         steps=steps,
         order=order,
         block=_block(model, block),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -143,6 +143,12 @@ def bernoulli(p: float) -> Distribution:
     """`True` with probability `p`."""
     if not 0 <= p <= 1:
         raise InvalidArgument(f"bernoulli({p}): p must lie in [0, 1]")
+    return _bernoulli(float(p))
+
+
+@lru_cache(maxsize=1024)
+def _bernoulli(p: float) -> Finite:
+    """Programs make the same coin in every run."""
     return Finite({True: p, False: 1 - p})
 
 

@@ -191,13 +191,12 @@ def _send(effect: Effect) -> Any:
 
 
 def _address(name: str | None) -> str:
-    if name is not None and not isinstance(name, str):
-        raise InvalidArgument(f"the name of a site must be a string, got {name!r}")
-    scope = current_scope()
-    if name is not None:
+    if isinstance(name, str):
         return name
+    if name is not None:
+        raise InvalidArgument(f"the name of a site must be a string, got {name!r}")
     frame = sys._getframe(2)
-    return scope.derived_name(f"{frame.f_code.co_name}:{frame.f_lineno}")
+    return current_scope().derived_name(f"{frame.f_code.co_name}:{frame.f_lineno}")
 
 
 def _checked(distribution: Any) -> StringDistribution | Distribution:

@@ -88,6 +88,11 @@ class InsertionProcess:
         members = all(gaps.is_member(hole) for gaps, hole in zip(self._gaps, state.holes, strict=True))
         return Choice(slots, members)
 
+    @property
+    def gaps(self) -> Sequence[Gaps]:
+        """The constraint of every hole, whose states are those of `InsertionState.holes`."""
+        return self._gaps
+
     def key(self, state: InsertionState) -> Key:
         """The tokens of every hole."""
         return tuple(hole.tokens for hole in state.holes)

@@ -4,7 +4,8 @@ The interface is purely functional: the continuation of a program is determined 
 its trace. Behind it, the greenlet that produced a trace is kept suspended and is
 resumed when that trace is extended for the first time; a second extension (a copied
 particle) replays the trace in a fresh greenlet, which costs no model call because
-every recorded value, observations included, is answered from the trace.
+every recorded value, observations included, is answered from the trace. A run answers
+what it can itself, recorded statements and factors, and switches to the machine for the rest.
 
 Independent parts of a program (`pgen.map`) wait side by side. They are answered and recorded one
 after the other; a suspension tells which others wait (`siblings`), so that an engine may draw for all.
@@ -16,9 +17,10 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Generic, NamedTuple, ParamSpec, TypeGuard, TypeVar
+from weakref import ref
 
-from greenlet import GreenletExit, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from pgen.errors import InvalidProgram
 from pgen.programs.branches import ask
@@ -68,17 +70,39 @@ class Suspension:
 
 
 class Run(Scope, greenlet):
-    """One execution under an engine: it switches to the machine with its messages and waits for the answers."""
+    """One execution under an engine: it switches to the machine with its messages and waits for the answers.
+
+    `recorded` are the entries that it has to repeat, the next one last; `passed` the
+    factors and deterministic values since its last switch.
+    """
 
     concurrent = True
 
-    def __init__(self, function: Callable[[], Any]) -> None:
+    def __init__(self, function: Callable[[], Any], recorded: list[Entry]) -> None:
         Scope.__init__(self)
         greenlet.__init__(self, function)
+        self.recorded = recorded
+        self.passed: list[Factor | Deterministic] = []
 
     def answer(self, effect: Effect) -> Any:
+        # Parts that run side by side are answered in the order of their bundles, which the machine knows.
+        if getcurrent() is self:
+            if self.recorded and not (isinstance(effect, Sample) and effect.scale != 1.0):
+                entry = self.recorded.pop()
+                _check(effect, entry)
+                return entry.value
+            if not self.recorded and _passes(effect):
+                self.passed.append(effect)
+                return effect.value if isinstance(effect, Deterministic) else None
         (answer,) = ask([effect])
         return answer
+
+    def after(self, trace: Trace) -> Trace:
+        """The trace with what has passed since it was made."""
+        for effect in self.passed:
+            trace = trace.extend(_passing(effect))
+        self.passed.clear()
+        return trace
 
 
 class _Wait(NamedTuple):
@@ -95,11 +119,13 @@ class Machine:
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._call = lambda: function(*args, **kwargs)
-        self._suspended: dict[Trace, _Wait] = {}
+        self._suspended: dict[ref[Trace], _Wait] = {}
+        self._orphans: list[ref[Trace]] = []
+        """Runs whose trace nobody holds any more, so that they cannot be resumed."""
 
     def start(self) -> Suspension:
         """Run up to the first choice."""
-        return self._until_choice(_advance(Run(self._call), Trace()), Trace())
+        return self._until_choice(_advance(Run(self._call, []), Trace()), Trace())
 
     def resume(self, trace: Trace) -> Suspension:
         """Continue after the last entry of `trace`, which an engine has just added.
@@ -109,51 +135,74 @@ class Machine:
         """
         assert trace.parent is not None
         assert trace.entry is not None
-        wait = self._suspended.pop(trace.parent, None) or self._replayed(trace.parent)
+        wait = self._suspended.pop(ref(trace.parent), None) or self._replayed(trace.parent)
         effect = wait.messages[0]
         assert isinstance(effect, (Sample, Observe))
         entry = _recorded(effect, trace.entry)
-        trace = trace.parent.extend(entry)
+        if entry is not trace.entry:
+            trace = trace.parent.extend(entry)
         return self._until_choice(_answered(wait, entry, trace), trace)
 
     def release(self, trace: Trace) -> None:
         """End the run that waits at the end of `trace`, if there is one; the trace can still be resumed by replay."""
-        wait = self._suspended.pop(trace, None)
-        if wait is not None:
-            wait.run.throw(GreenletExit)
+        self._end(ref(trace))
 
     def close(self) -> None:
         """End every suspended run (their `finally` blocks run)."""
-        for wait in self._suspended.values():
+        for suspended in list(self._suspended):
+            self._end(suspended)
+
+    def _end(self, suspended: ref[Trace]) -> None:
+        wait = self._suspended.pop(suspended, None)
+        if wait is not None:
             wait.run.throw(GreenletExit)
-        self._suspended.clear()
+
+    def _suspend(self, trace: Trace, wait: _Wait) -> None:
+        """Keep a run for as long as its trace is held; those that were left are ended here, outside of any run."""
+        self._suspended[ref(trace, self._orphans.append)] = wait
+        while self._orphans:
+            self._end(self._orphans.pop())
 
     def _replayed(self, trace: Trace) -> _Wait:
-        wait = _advance(Run(self._call), trace)
-        for entry in trace.entries():
+        run = Run(self._call, trace.entries()[::-1])
+        wait = _advance(run, trace)
+        while run.recorded:
+            entry = run.recorded.pop()
             _check(wait.messages[0] if wait.messages else None, entry)
             wait = _answered(wait, entry, trace)
-        if not wait.messages:
-            raise InvalidProgram(_diverged(None, None))
+        if run.passed or not wait.messages:
+            raise InvalidProgram(_diverged(None, run.passed[0] if run.passed else None), hint=REPEATABLE)
         return wait
 
     def _until_choice(self, wait: _Wait, trace: Trace) -> Suspension:
         """Answer factors and deterministic values on the spot, up to the next choice, the end or death."""
+        trace = wait.run.after(trace)
         while wait.messages:
             message = wait.messages[0]
             if isinstance(message, (Sample, Observe)):
-                self._suspended[trace] = wait
+                self._suspend(trace, wait)
                 others = tuple(other for other in wait.messages[1:] if isinstance(other, (Sample, Observe)))
                 return Suspension(trace, message, siblings=others)
-            log_weight = message.log_weight if isinstance(message, Factor) else 0.0
-            value = message.value if isinstance(message, Deterministic) else None
-            entry = Entry(message.address, message.kind, value, log_weight, message.hidden)
+            entry = _passing(message)
             trace = trace.extend(entry)
-            if log_weight == -math.inf:
+            if entry.log_weight == -math.inf:
                 wait.run.throw(GreenletExit)
                 return Suspension(trace, dead=True)
             wait = _answered(wait, entry, trace)
+            trace = wait.run.after(trace)
         return Suspension(trace, value=wait.value)
+
+
+def _passes(effect: Effect) -> TypeGuard[Factor | Deterministic]:
+    """Whether the run goes on whatever the engine thinks of it."""
+    return isinstance(effect, Deterministic) or (isinstance(effect, Factor) and effect.log_weight > -math.inf)
+
+
+def _passing(effect: Factor | Deterministic) -> Entry:
+    """The entry of a statement that leaves no choice."""
+    if isinstance(effect, Factor):
+        return Entry(effect.address, effect.kind, None, effect.log_weight, effect.hidden)
+    return Entry(effect.address, effect.kind, effect.value, 0.0, effect.hidden)
 
 
 def _answered(wait: _Wait, entry: Entry, trace: Trace) -> _Wait:
@@ -174,7 +223,7 @@ def _advance(run: Run, trace: Trace, *answers: tuple[Any, ...]) -> _Wait:
     try:
         found = run.switch(*answers)
     except Exception as error:
-        error.add_note(_whereabouts(trace))
+        error.add_note(_whereabouts(run.after(trace)))
         raise
     return _Wait(run, (), value=found) if run.dead else _Wait(run, found)
 
@@ -202,12 +251,14 @@ def _recorded(effect: Sample | Observe, entry: Entry) -> Entry:
         )
     if isinstance(effect, Observe):
         log_weight = effect.scale * log_weight
+    elif not effect.hidden:
+        return entry
     return Entry(entry.address, effect.kind, entry.value, log_weight, effect.hidden)
 
 
 def _check(effect: Effect | None, entry: Entry) -> None:
     """Raise `InvalidProgram` unless `entry` is an outcome of `effect`."""
-    if effect is None or effect.address != entry.address or not _same_kind(effect, entry):
+    if effect is None or effect.address != entry.address or not (effect.kind == entry.kind or _is_given(effect, entry)):
         raise InvalidProgram(_diverged(entry, effect), hint=REPEATABLE)
     if isinstance(effect, Factor) and effect.log_weight != entry.log_weight:
         raise InvalidProgram(
@@ -223,8 +274,8 @@ REPEATABLE = (
 )
 
 
-def _same_kind(effect: Effect, entry: Entry) -> bool:
-    return entry.kind == effect.kind or (isinstance(effect, Observe) and entry.kind == "observe")
+def _is_given(effect: Effect, entry: Entry) -> bool:
+    return isinstance(effect, Observe) and entry.kind == "observe"
 
 
 def _diverged(entry: Entry | None, effect: Effect | None) -> str:

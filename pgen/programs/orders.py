@@ -105,7 +105,7 @@ def _confidence(positions: NDArray[np.int64], rows: Rows) -> Floats:
 def _entropy(positions: NDArray[np.int64], rows: Rows) -> Floats:
     """Minus the entropy."""
     if isinstance(rows, np.ndarray):
-        return np.asarray((np.exp(rows) * np.maximum(rows, LOWEST)).sum(axis=1, dtype=np.float64), np.float64)
+        return np.asarray(np.vecdot(np.exp(rows), np.maximum(rows, LOWEST)), np.float64)
     terms = rows.exp() * rows.clamp(min=LOWEST)
     return np.asarray(terms.sum(dim=1, dtype=rows.dtype).double().cpu().numpy(), np.float64)
 
@@ -137,6 +137,8 @@ _SCORES: dict[str, Callable[[NDArray[np.int64], Rows], Floats]] = {
     "margin": _margin,
 }
 CONSTRAINED = "constrained_"
+FIXED = ("left_to_right", "dilated")
+"""Rankings that read no marginals."""
 RANDOM, LOW_CONFIDENCE = "random", "low_confidence"
 NAMES = (
     *_SCORES,

@@ -2,9 +2,8 @@
 
 Schema scaffolding (S³: Xiong et al. 2025) gives every value its room and lets the model see the
 whole form at once. The canvas so begun is another process than the one that has to find the
-places itself: its evidence is that of this layout. As on every canvas, a text ends at its first
-end-of-sequence token: where the text so far is a member already, a model may end it inside of a hole,
-and what is placed behind that is no part of the text.
+places itself: its evidence is that of this layout, in which a hole takes as many tokens as was said.
+So an end-of-sequence token stands in no hole: what the model gives to it there is no part of the evidence.
 """
 
 from __future__ import annotations

@@ -14,10 +14,12 @@ from pgen.errors import InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.language.templates import Segment, Template
+from pgen.tokens.special_tokens import check_plain
 
 
 def check_holes(template: Template) -> None:
-    """Raise `InvalidLanguage`, naming the hole, if no text fits one."""
+    """Raise `InvalidLanguage`, naming the hole, if no text fits one; `UnsupportedFeature` for special tokens."""
+    check_plain(template.node, "a template that is filled")
     for segment in template.segments:
         if segment.name and is_empty(segment.language.node):
             raise InvalidLanguage(

@@ -28,7 +28,7 @@ class Entry:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
 class Trace:
     """Entries in order of execution; `n_choices` counts samples and observations."""
 

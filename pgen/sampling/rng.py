@@ -66,6 +66,12 @@ class CounterRng:
             return self._first
         return float(self._stream().random())
 
+    def several(self, count: int) -> NDArray[np.float64]:
+        """The numbers that so many calls of `uniform` would return."""
+        if self._first is not None and self.is_fresh:
+            return np.array([self.uniform() for _ in range(count)], np.float64)
+        return self._stream().random(count)
+
     def seed(self) -> int:
         return int(self._stream().integers(0, 2**63))
 

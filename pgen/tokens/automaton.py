@@ -8,12 +8,13 @@ look-up. State 1 is "ended", what follows an EOS token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.automata import acceptor
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN
 from pgen.automata.lengths import longest
@@ -23,7 +24,9 @@ from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language.base import Language
 from pgen.tokens import walk_kernels
 from pgen.tokens.budget import TokenDistances
+from pgen.tokens.endless import mark_endless
 from pgen.tokens.lexicon import lexicon_of
+from pgen.tokens.special_tokens import FOREIGN, reading
 from pgen.tokens.spellable import live_states
 from pgen.tokens.vocabulary import Vocabulary
 
@@ -34,16 +37,20 @@ class TokenAutomaton:
     """Masks and transitions of a language over a vocabulary of V tokens; build it with `language.compile`.
 
     A token is allowed iff some sequence of tokens after it completes a member; every
-    EOS id iff the text is a member; empty and special tokens never. Masks are
+    EOS id iff the text is a member; empty tokens never, special ones where the language
+    names them. Masks are
     `(ceil(V / 32),)` uint32, token v at bit `v % 32` of word `v // 32`, read-only.
     """
 
     def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
         self.language = language
         self.vocabulary = vocabulary
-        self._lexicon = lexicon_of(vocabulary)
+        self._reading = reading(language.node, vocabulary)
+        self._lexicon = lexicon_of(self._reading.vocabulary)
         single = np.zeros(256, np.bool_)
-        single[list(vocabulary.single_bytes)] = True
+        single[list(self._reading.vocabulary.single_bytes)] = True
+        # Markers are always read as a whole, so that their bytes may count as tokens.
+        single[list(FOREIGN)] |= bool(self._reading.names)
         pruned, farthest = self._trimmed(single)
         if pruned.fragment.n_states == 0:
             raise InvalidLanguage(
@@ -63,7 +70,7 @@ class TokenAutomaton:
 
     def _trimmed(self, single: NDArray[np.bool_]) -> tuple[Trimmed, NDArray[np.int32]]:
         """The trimmed automaton, and the distances to its end by single-byte tokens."""
-        pruned = trim(fragment(self.language.node))
+        pruned = trim(fragment(self._reading.node))
         if single.all():
             return pruned, pruned.nearest
         if len(pruned.fragment.begins):
@@ -75,7 +82,7 @@ class TokenAutomaton:
             if known.fragment.n_states and (farthest < UNREACHABLE).all():
                 return known, farthest
             # Without rules, where there need be none, tokens of several bytes can be followed.
-            pruned = trim(fragment(self.language.node, share=False))
+            pruned = trim(fragment(self._reading.node, share=False))
         return pruned, byte_distances(pruned.fragment, single)
 
     def _require_spellable(self, language: Language, single: NDArray[np.bool_]) -> None:
@@ -110,8 +117,11 @@ class TokenAutomaton:
     def _walked(self, state: int) -> Mask:
         mask, facts, dfa = np.zeros_like(self._lexicon.eos), np.empty(2, np.int32), self._dfa
         with dfa.lock:
-            while walk_kernels.fill(dfa.memory, self._lexicon.memory, state, self._scratch, mask, facts) == FULL:
-                dfa.grow()
+            while outcome := walk_kernels.fill(dfa.memory, self._lexicon.memory, state, self._scratch, mask, facts):
+                if outcome == FULL:
+                    dfa.grow()
+                else:
+                    mark_endless(dfa.nfa, self._lexicon.slices.widest)
                 mask[:] = 0
         self._facts[state] = bool(facts[0]), int(facts[1])
         self._masks[state] = mask = self._finished(state, mask)
@@ -188,8 +198,17 @@ class TokenAutomaton:
             state = self.advance(state, token)
         return tuple(tokens)
 
+    def decode(self, tokens: Iterable[int]) -> bytes:
+        """The text of some tokens as this language reads it: with the names of the special tokens that it mentions."""
+        names, tokens = self._reading.names, tuple(tokens)
+        if names.keys().isdisjoint(tokens):
+            return self.vocabulary.decode(tokens)
+        return b"".join(names[t].encode() if t in names else self.vocabulary.decode((t,)) for t in tokens)
+
     def accepts(self, data: bytes) -> bool:
-        """Whether these bytes are a member (residual not considered)."""
+        """Whether these bytes are a member, special tokens as their names (residual not considered)."""
+        if self._reading.names:
+            return acceptor.accepts(self.language.node, data)
         state = self._dfa.run(self.start, data)
         return state != DEAD and self.is_accepting(state)
 

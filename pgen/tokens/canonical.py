@@ -22,6 +22,7 @@ from pgen.automata.layout import DEAD, ENDED
 from pgen.errors import DeadEnd, InvalidArgument
 from pgen.language.base import Language
 from pgen.tokens.automaton import Mask, TokenAutomaton
+from pgen.tokens.special_tokens import check_plain
 from pgen.tokens.vocabulary import Vocabulary
 
 
@@ -141,4 +142,5 @@ class CanonicalAutomaton:
 
 def compile_canonical(language: Language, vocabulary: Vocabulary) -> CanonicalAutomaton:
     """See `Language.compile`. The automaton of all spellings is shared; states are not."""
+    check_plain(language.node, "canonical=True")
     return CanonicalAutomaton(language.compile(vocabulary))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pgen.automata.kernels import follow, run
 from pgen.automata.layout import CLASS_OF, DEAD, FAR, STATE_LIVE, STATE_NEAREST, TRANSITIONS, UNKNOWN
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets
+from pgen.tokens.lexicon import BYTE, DEPTH, END, FIRST, ONLY, TOKEN_BYTES, TOKEN_START
 from pgen.tokens.trie import NONE
-from pgen.tokens.walk_kernels import BYTE, DEPTH, END, FIRST, ONLY, TOKEN_BYTES, TOKEN_START
 
 Ints = NDArray[np.int32]
 Signs = NDArray[np.uint64]
@@ -61,7 +61,7 @@ def relate(
     while node < count:
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
-        if target == UNKNOWN:
+        if target < 0:
             target = np.int32(follow(memory, path[depth - 1], class_of[byte[node]]))
             if target == UNKNOWN:
                 return node

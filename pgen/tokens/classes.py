@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import FAR
 from pgen.automata.nfa import fragment
+from pgen.automata.pieces import Fragment
 from pgen.automata.reachability import trim
 from pgen.errors import InvalidLanguage, LimitExceeded
 from pgen.language.base import Language
 from pgen.tokens import class_kernels
 from pgen.tokens.automaton import TokenAutomaton
 from pgen.tokens.lexicon import Lexicon, lexicon_of
+from pgen.tokens.special_tokens import check_plain
 from pgen.tokens.vocabulary import Vocabulary
 
 Ints = NDArray[np.int32]
@@ -69,6 +71,7 @@ def token_table(automaton: TokenAutomaton, max_states: int = MAX_STATES, length:
 
     Raises `LimitExceeded` if there are more than `max_states` states.
     """
+    check_plain(automaton.language.node, "a table for inference over positions")
     source = _Source(automaton._dfa, automaton._lexicon, automaton.language)
     return _tabulated(source, max_states, length)
 
@@ -81,10 +84,18 @@ def short_table(language: Language, vocabulary: Vocabulary, length: int, max_sta
     tokens a table finds out by itself which states lead to acceptance. `nearest[0]` is
     `FAR` if none does. Raises `InvalidLanguage` if the language is empty.
     """
+    return fragment_table(fragment(language.node), language, vocabulary, length, max_states)
+
+
+def fragment_table(
+    laid: Fragment, language: Language, vocabulary: Vocabulary, length: int, max_states: int = MAX_STATES
+) -> TokenTable:
+    """`short_table` of a byte automaton that stands in place of that of `language`."""
+    check_plain(language.node, "a table for inference over positions")
     lexicon = lexicon_of(vocabulary)
     occurring = np.zeros(256, np.bool_)
     occurring[lexicon.trie.byte[1:]] = True
-    dfa = LazyDFA(trim(fragment(language.node), occurring))
+    dfa = LazyDFA(trim(laid, occurring))
     if dfa.is_empty:
         raise InvalidLanguage(f"no sequence of tokens spells a member of {language!r}")
     return _tabulated(_Source(dfa, lexicon, language), max_states, length)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
 
 
+WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17
+"""Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
+BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
+"""Places of a trie's arrays after its first."""
 MIN_KEPT = 8192
 """Tokens of the smallest vocabulary whose lexicon is kept on disk: below, making it takes no tenth of a second."""
 

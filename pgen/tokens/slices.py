@@ -7,6 +7,7 @@ the sets of automaton states after exactly k characters. As long as a level hold
 states only, all tokens of up to k characters are allowed; when a level is dead, longer
 ones are not; when it is mixed, the family's own trie is walked (`walk_kernels.fill`).
 So counted repeats, which take all short words and no long ones, need no walk either.
+States from which no text of the first family ever leaves are known beforehand (`pgen.tokens.endless`).
 
 The first family, what a JSON string holds, covers all others, which are tried only if it is mixed.
 Tokens outside every family (quotes, control characters, parts of characters, long
@@ -35,6 +36,7 @@ MAX_CHARACTERS = 16
 _LOWER = ((ord("a"), ord("z")),)
 _WORD = ((ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("_"), ord("_")), (ord("a"), ord("z")))
 _SPACE = ((ord(" "), ord(" ")),)
+_BEYOND_ASCII = ((0x80, ir.SURROGATES[0] - 1), (ir.SURROGATES[1] + 1, ir.MAX_CODE_POINT))
 _CONTROLS = ((0, 0x1F), (0x7F, 0x7F), ir.SURROGATES)
 _PLAIN = ir.negated_ranges([*_CONTROLS, *((ord(c), ord(c)) for c in '"\\')])
 _PROSE = ir.negated_ranges([*_CONTROLS, *((ord(c), ord(c)) for c in "\"\\'<>&{}[]$`#%^|~=+*/@")])
@@ -45,6 +47,8 @@ FAMILIES: tuple[tuple[ir.Ranges, ir.Ranges], ...] = (
     (_SPACE, _LOWER),
     (_WORD, _WORD),
     (_SPACE, _WORD),
+    (_BEYOND_ASCII, _BEYOND_ASCII),
+    (_SPACE, _BEYOND_ASCII),
     (_PROSE, _PROSE),
 )
 """(first, rest) classes; the first family covers the others, of which a token belongs to the first that fits."""
@@ -58,6 +62,11 @@ class Slices(NamedTuple):
     edges: NDArray[np.int32]  # (E, 4) of the classes: state, first byte, last, state; from 0 to 1
     class_start: NDArray[np.int32]  # (2 F + 1,) first and rest class of each family, into edges
     up_to: NDArray[np.uint32]  # (F (MAX_CHARACTERS + 1), words) family by family, its tokens of up to k characters
+
+    @property
+    def widest(self) -> NDArray[np.int32]:
+        """The edges of the characters of the first family."""
+        return self.edges[self.class_start[1] : self.class_start[2]]
 
 
 def slices_of(vocabulary: Vocabulary) -> Slices:

@@ -17,6 +17,7 @@ from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
     CLASS_OF,
     DEAD,
+    ENDLESS,
     FULL,
     OK,
     STATE_FARTHEST,
@@ -24,8 +25,26 @@ from pgen.automata.layout import (
     STATE_NEAREST,
     TRANSITIONS,
     UNKNOWN,
+    UNMARKED,
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
+from pgen.tokens.endless import endless_bound
+from pgen.tokens.lexicon import (
+    BYTE,
+    CLASS_START,
+    DEPTH,
+    EDGES,
+    END,
+    FIRST,
+    ONLY,
+    SECTION,
+    SLICED,
+    TOKEN_BYTES,
+    TOKEN_START,
+    TOKENS,
+    UP_TO,
+    WHOLE,
+)
 from pgen.tokens.slices import MAX_CHARACTERS
 from pgen.tokens.trie import NONE
 
@@ -33,12 +52,10 @@ Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint32]
 
-WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17
-"""Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
-BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
-"""Places of a trie's arrays after its first."""
 GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
+NOWHERE = np.int32(-(2**30))
+"""No state, and no code of an unknown one."""
 LEVEL = 256
 """Automaton states that one level of a slice may hold; with more its tokens are walked."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
@@ -58,9 +75,15 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
 
     `scratch` holds `4 LEVEL` ints and one for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
-    allowed tokens lead to, or a bound on it).
+    allowed tokens lead to, or a bound on it). Returns `UNMARKED` when `Nfa.endless` is needed and not there.
     """
     facts[0], facts[1] = 0, 0
+    section, up_to = ints(lexicon, SECTION), word_rows(lexicon, UP_TO)
+    n_families, bound = section.shape[0] - 2, endless_bound(memory, state)
+    if bound >= 0:
+        facts[0], facts[1], mask[:] = 1, bound, up_to[MAX_CHARACTERS]
+        first, end = section[n_families] + 1, section[n_families + 1]
+        return int(walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts))
     for letter in FREQUENT:
         target = follow(memory, state, octets(memory, CLASS_OF)[letter])
         if target == UNKNOWN:
@@ -68,8 +91,8 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         if target == DEAD:
             count = octets(lexicon, WHOLE + BYTE).shape[0]
             return int(walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts))
-    section = ints(lexicon, SECTION)
-    n_families = section.shape[0] - 2
+    if ints(memory, ENDLESS)[0] == UNMARKED:
+        return UNMARKED
     for family in range(n_families):
         outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
         if outcome == UNKNOWN:
@@ -120,34 +143,38 @@ def following(
     """List in `after` the states behind `here[:count]` and any one character of a class; returns how many.
 
     `GONE`, `MIXED` or `UNKNOWN` (the DFA must grow) as they stand. The class is given by
-    its edges from `first` to `end`; `todo` holds pairs of a state of it and one of the DFA.
+    its edges from `first` to `end`; `todo` holds pairs of a state inside of it and one of the DFA,
+    each once, whatever states they come from.
     """
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
-    edges, found, dead = int_rows(lexicon, EDGES), 0, False
-    for i in range(count):
-        todo[0], todo[1], done, waiting = 0, here[i], 0, 1
-        while done < waiting:
-            inside, source = todo[2 * done], todo[2 * done + 1]
-            done += 1
-            for e in range(first, end):
-                if edges[e, 0] != inside:
+    edges, found, dead, waiting, done = int_rows(lexicon, EDGES), 0, False, 0, 0
+    while done < count + waiting:
+        inside, source = (0, here[done]) if done < count else (todo[2 * (done - count)], todo[2 * (done - count) + 1])
+        done += 1
+        row = transitions[source]
+        for e in range(first, end):
+            if edges[e, 0] != inside:
+                continue
+            beyond, last = edges[e, 3], NOWHERE
+            for symbol in range(np.uint64(class_of[edges[e, 1]]), np.uint64(class_of[edges[e, 2]]) + np.uint64(1)):
+                target = row[symbol]
+                if target == last:
                     continue
-                for symbol in range(class_of[edges[e, 1]], class_of[edges[e, 2]] + 1):
-                    target = transitions[source, symbol]
+                if target < 0:
+                    target = np.int32(follow(memory, source, np.int64(symbol)))
                     if target == UNKNOWN:
-                        target = np.int32(follow(memory, source, symbol))
-                        if target == UNKNOWN:
-                            return UNKNOWN
-                    if target == DEAD:
-                        dead = True
-                    elif edges[e, 3] != 1:
-                        waiting = noted_pair(todo, waiting, edges[e, 3], target)
-                    elif live[target]:
-                        found = noted(after, found, target)
-                    else:
-                        return MIXED
-                    if waiting < 0 or found < 0 or (dead and (found > 0 or waiting > 1)):
-                        return MIXED
+                        return UNKNOWN
+                last = target
+                if target == DEAD:
+                    dead = True
+                elif beyond != 1:
+                    waiting = noted_pair(todo, waiting, beyond, target)
+                elif live[target]:
+                    found = noted(after, found, target)
+                else:
+                    return MIXED
+                if waiting < 0 or found < 0 or (dead and (found > 0 or waiting > 0)):
+                    return MIXED
     return found
 
 
@@ -192,7 +219,7 @@ def walk(
         depth = np.uint64(depths[node])
         source, symbol = path[depth - one], class_of[np.uint64(byte[node])]
         target = transitions[np.uint64(source), np.uint64(symbol)]
-        if target == UNKNOWN:
+        if target < 0:
             target = np.int32(follow(memory, source, symbol))
             if target == UNKNOWN:
                 return FULL
@@ -243,7 +270,7 @@ def walk_budget(
     while node < count:
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
-        if target == UNKNOWN:
+        if target < 0:
             target = follow(memory, path[depth - 1], class_of[byte[node]])
             if target == UNKNOWN:
                 return FULL
@@ -273,7 +300,7 @@ def targets(memory: Memory, lexicon: Memory, state: int, path: Ints, reached: In
     while node < count:
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
-        if target == UNKNOWN:
+        if target < 0:
             target = follow(memory, path[depth - 1], class_of[byte[node]])
             if target == UNKNOWN:
                 return FULL

@@ -228,14 +228,34 @@ def test_particles_of_different_lengths_send_one_token_each(cached_model, monkey
 def test_duplicates_are_computed_once(cached_model, monkeypatch):
     spy = Spy(monkeypatch, cached_model.model)
     logits = cached_model.next_logits([(5, 6, 7), (5, 6, 8), (5, 6, 7)])
-    assert spy.n_tokens == 6
+    assert spy.n_tokens == 4
     assert (logits[0] == logits[2]).all()
     assert (logits[0] != logits[1]).any()
 
 
+def test_prefixes_that_branch_are_one_pass_over_their_new_tokens(cached_model, monkeypatch):
+    prompt = random_tokens(random.Random(2), 30)
+    cached_model.next_logits([prompt])
+    spy = Spy(monkeypatch, cached_model.model)
+    cached_model.next_logits([(*prompt, 1), (*prompt, 1, 2), (*prompt, 1, 2, 3), (*prompt, 1, 4), (*prompt, 5, 6)])
+    assert spy.shapes == [(1, 6)]
+    cached_model.next_logits([(*prompt, 1, 2, 3, n) for n in range(4)] + [(*prompt, 5, 6, 7), (*prompt, 5, 6, 7, 8)])
+    assert spy.shapes[1:] == [(1, 6)]
+
+
+def test_a_tree_that_is_full_begins_anew(monkeypatch):
+    lm, oracle, rng, prompt = wrapped(), Oracle("llama"), random.Random(6), random_tokens(random.Random(2), 30)
+    lm.next_logits([prompt])
+    monkeypatch.setattr(lm._forward._tree, "_most_branches", 20)
+    for _ in range(12):
+        path = (*prompt, *random_tokens(rng, 6))
+        assert_right(lm, oracle, [path[: 31 + n] for n in range(5)])
+        assert len(lm._forward._tree) <= 50
+
+
 def allocated(lm):
-    layers = lm._forward._cache.layers
-    return sum(states.nbytes for layer in layers for states in (layer.keys, layer.values))
+    layers = [*lm._forward._cache.layers, *lm._forward._tree.layers]
+    return sum(states.nbytes for layer in layers for states in (layer.keys, layer.values) if states is not None)
 
 
 def test_short_batches_stay_within_the_cache_memory():
@@ -396,8 +416,7 @@ def test_prompts_are_encoded_as_the_tokenizer_does(llama):
 
 
 def test_an_empty_prompt_without_bos_begins_with_eos():
-    lm = TransformersModel(tiny_model(), tiny_tokenizer(bos=False), name="tiny")
-    assert lm.encode("") == (1,)
+    assert TransformersModel(tiny_model(), tiny_tokenizer(bos=False), name="tiny").encode("") == (1,)
 
 
 def test_a_chat_needs_a_template(llama):
@@ -406,8 +425,7 @@ def test_a_chat_needs_a_template(llama):
 
 
 def test_a_chat_ends_where_the_assistant_speaks():
-    lm = wrapped(chat=True)
-    tokens = lm.encode_chat([{"role": "user", "content": "Hello"}])
+    tokens = (lm := wrapped(chat=True)).encode_chat([{"role": "user", "content": "Hello"}])
     assert lm.vocabulary.decode(tokens) == b"[user] Hello\n[assistant] "
 
 
@@ -427,7 +445,6 @@ def test_end_of_text_is_what_the_tokenizer_and_the_settings_name(also, expected)
 
 def test_a_model_without_end_of_text_is_refused():
     model, tokenizer = tiny_model(), tiny_tokenizer()
-    model.generation_config = SimpleNamespace(eos_token_id=None)
-    tokenizer.eos_token = None
+    model.generation_config, tokenizer.eos_token = SimpleNamespace(eos_token_id=None), None
     with pytest.raises(pgen.ModelError, match="end-of-text"):
         TransformersModel(model, tokenizer, name="tiny")

@@ -15,6 +15,7 @@ from gap_oracles import (
 )
 
 import pgen
+from pgen.gaps import automaton as module
 from pgen.gaps import store
 from pgen.gaps.automaton import FAR, GapAutomaton
 from pgen.gaps.bounded import bounded_table
@@ -76,7 +77,8 @@ def test_insertions_one_by_one_lead_to_the_state_of_the_whole_sequence(budgeted)
     compared = 0
     for seed in range(300):
         automaton, tokens, _ = setting(seed)
-        gaps, choose = GapAutomaton(token_table(automaton, tokens), budgeted), random.Random(seed)
+        table, choose = token_table(automaton, tokens), random.Random(seed)
+        gaps, other = GapAutomaton(table, budgeted), GapAutomaton(table, budgeted)
         state = gaps.start()
         for _ in range(6):
             allowed = np.argwhere(gaps.allowed(state))
@@ -84,32 +86,50 @@ def test_insertions_one_by_one_lead_to_the_state_of_the_whole_sequence(budgeted)
                 break
             gap, token = (int(i) for i in choose.choice(allowed.tolist()))
             state = gaps.insert(state, gap, token)
-            whole = gaps.start(state.tokens)
-            assert state.tokens == whole.tokens and np.array_equal(state.cells, whole.cells)
+            fresh = other.start(state.tokens)
+            assert np.array_equal(gaps.rows(state), other.rows(fresh))
+            assert (gaps.fewest(state), gaps.is_member(state)) == (other.fewest(fresh), other.is_member(fresh))
             compared += 1
     assert compared > 500
 
 
-def test_a_store_that_overflows_is_emptied_and_nothing_changes(monkeypatch):
-    """Room for 4 vectors: states outlive several emptyings, and one sequence alone may need more."""
+def test_what_is_forgotten_is_worked_out_again(monkeypatch):
+    """Room for next to nothing: states outlive what was known of them, and one sequence alone may need more."""
     epochs = 0
     for seed in range(60):
         automaton, tokens, sequences = setting(seed)
         table = token_table(automaton, tokens)
         roomy = GapAutomaton(table, budgeted=True)
         monkeypatch.setattr(store, "MAX_BYTES", 0)
-        monkeypatch.setattr(store, "FIRST_ENTRIES", 4)
+        monkeypatch.setattr(store, "MIN_VECTORS", 2)
+        monkeypatch.setattr(module, "MAX_KNOWN", 2)
         tight = GapAutomaton(table, budgeted=True)
+        states = [tight.insert(tight.start(sequence), len(sequence), 0) for sequence in sequences]
+        for _ in range(2):
+            for sequence, state in zip(sequences, states, strict=True):
+                whole = roomy.start((*sequence, 0))
+                assert np.array_equal(tight.rows(state), roomy.rows(whole))
+                assert tight.fewest(state) == roomy.fewest(whole)
+                assert len(tight._known) <= 2
         monkeypatch.undo()
-        states = [tight.start(sequence) for sequence in sequences]
-        for sequence, state in zip(sequences, states, strict=True):
-            whole = roomy.start(sequence)
-            assert np.array_equal(tight.rows(state), roomy.rows(whole))
-            assert tight.fewest(state) == roomy.fewest(whole)
-            grown = tight.insert(state, len(sequence), 0)
-            assert np.array_equal(tight.rows(grown), roomy.rows(roomy.start((*sequence, 0))))
-        epochs = max(epochs, tight.insert(states[0], 0, 0).epoch)
+        epochs = max(epochs, tight._store.epoch)
     assert epochs > 2
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 200])
+def test_distances_are_told_up_to_a_limit(most):
+    compared = 0
+    for seed in range(80):
+        automaton, tokens, sequences = setting(seed)
+        table = token_table(automaton, tokens)
+        within, counted = GapAutomaton(table, True, most), GapAutomaton(table, True)
+        for sequence in sequences:
+            state, plain = within.insert(within.start(sequence), 0, 0), counted.start((0, *sequence))
+            rows, fewest = counted.rows(plain), counted.fewest(plain)
+            assert np.array_equal(within.rows(state), np.where(rows <= most, rows, FAR))
+            assert within.fewest(state) == (fewest if fewest <= most else FAR)
+            compared += (rows < FAR).any()
+    assert compared > 60
 
 
 def test_an_allowed_insertion_never_leads_into_a_dead_end():

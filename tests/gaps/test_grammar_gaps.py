@@ -43,47 +43,52 @@ def settings(name, count, n_tokens=4):
 
 
 @pytest.mark.parametrize("name", sorted(GRAMMARS))
-def test_no_member_is_lost_and_the_stop_is_membership(name):
-    """Against all members with up to five more tokens."""
+def test_masks_with_budgets_equal_the_enumeration_of_all_members(name):
+    """Against all members with up to five more tokens: rows, fewest insertions, stop, and masks for every budget."""
     grammar, found = pgen.Grammar(GRAMMARS[name]), {True: 0, False: 0}
     for vocabulary, sequence in settings(name, 25, n_tokens=3):
-        n_tokens, longest = len(vocabulary) - 1, len(sequence) + 5
+        n_tokens, room = len(vocabulary) - 1, 5
         members = [
             member
-            for size in range(longest + 1)
+            for size in range(len(sequence) + room + 1)
             for member in itertools.product(range(n_tokens), repeat=size)
             if is_subsequence(sequence, member) and grammar.matches(vocabulary.decode(member))
         ]
         gaps = GrammarGaps(grammar, vocabulary)
         state = gaps.start(sequence)
-        rows = gaps.rows(state)[:, gaps.class_of]
+        rows, fewest = gaps.rows(state)[:, gaps.class_of], gaps.fewest(state)
+        least = min((len(member) - len(sequence) for member in members), default=None)
+        assert fewest == least if least is not None else fewest > room
         for gap, token in itertools.product(range(len(sequence) + 1), range(n_tokens)):
             grown = (*sequence[:gap], token, *sequence[gap:])
-            expected = any(is_subsequence(grown, member) for member in members)
-            assert (rows[gap, token] == 0) >= expected, (sequence, gap, token)
-            found[expected] += 1
+            least = min((len(m) - len(grown) for m in members if is_subsequence(grown, m)), default=None)
+            assert rows[gap, token] == least if least is not None else rows[gap, token] >= room, (sequence, gap, token)
+            found[least is not None] += 1
         assert (rows[:, -1] == FAR).all()
         assert gaps.is_member(state) == grammar.matches(vocabulary.decode(sequence))
     assert min(found.values()) > 0
 
 
 @pytest.mark.parametrize("name", sorted(GRAMMARS))
-def test_masks_agree_with_distances_that_have_room(name):
-    grammar, compared = pgen.Grammar(GRAMMARS[name]), 0
-    for vocabulary, sequence in settings(name, 40):
+def test_distances_agree_with_those_of_a_table_that_has_room(name):
+    grammar, compared, longest = pgen.Grammar(GRAMMARS[name]), 0, 9
+    for vocabulary, sequence in settings(name, 30):
         try:
-            table = bounded_table(grammar.compile(vocabulary), 9)
+            table = bounded_table(grammar.compile(vocabulary), longest)
         except pgen.InvalidLanguage:
             continue
+        most = longest - len(sequence)
         counted, gaps = GapAutomaton(table, budgeted=True), GrammarGaps(grammar, vocabulary)
         far, state = counted.start(sequence), gaps.start(sequence)
-        expected = counted.allowed(far)
-        assert np.array_equal(gaps.rows(state)[:, gaps.class_of] == 0, expected)
-        assert gaps.fewest(state) == (0 if counted.fewest(far) < FAR else FAR)
-        for gap, token in np.argwhere(expected)[:3].tolist():
-            assert gaps.insert(state, gap, token) == gaps.start(counted.insert(far, gap, token).tokens)
+        expected, rows = (
+            each[:, owner.class_of] for each, owner in ((counted.rows(far), counted), (gaps.rows(state), gaps))
+        )
+        assert np.array_equal(np.where(rows < most, rows, FAR), np.where(expected < most, expected, FAR))
+        assert min(gaps.fewest(state), most + 1) == min(counted.fewest(far), most + 1)
+        for gap, token in np.argwhere(expected < FAR)[:3].tolist():
+            assert gaps.insert(state, gap, token).tokens == counted.insert(far, gap, token).tokens
         compared += expected.size
-    assert compared > 25
+    assert compared > 5
 
 
 def test_texts_have_the_masses_of_all_histories_without_a_table_too(monkeypatch):
@@ -112,9 +117,10 @@ def test_a_grammar_that_no_table_holds():
     assert isinstance(gaps, GrammarGaps)
     sequence = vocabulary.encode('{"t:]')
     rows = gaps.rows(gaps.start(sequence))[:, gaps.class_of]
-    assert 0 < (rows == 0).sum() < rows.size
+    assert 0 < (rows < FAR).sum() < rows.size
+    assert gaps.fewest(gaps.start(vocabulary.encode('{"t'))) == 4  # ":0}
     for gap in (0, 2, len(sequence)):
         for token in range(len(letters)):
             grown = [vocabulary.tokens[t] for t in (*sequence[:gap], token, *sequence[gap:])]
             parts = [Hole(), *(part for piece in grown for part in (piece, Hole()))]
-            assert (rows[gap, token] == 0) == completable(pgen.Grammar("json"), vocabulary, parts)
+            assert (rows[gap, token] < FAR) == completable(pgen.Grammar("json"), vocabulary, parts)

@@ -114,14 +114,14 @@ class Naive(Step):
 
     def _commit_likeliest(self, rng):
         candidates, count = self.process.candidates(self.canvas).tolist(), self.process.n_commits(self.canvas)
-        if self.messages.log_mass == -math.inf:
+        if self.seen.log_mass == -math.inf:
             return None
-        drawn = sum_product.sample(self.messages, candidates, rng).tokens
+        drawn = sum_product.sample(self.seen, candidates, rng).tokens
         ranked = sorted(zip(candidates, drawn, strict=True), key=lambda pair: (-self.marginals[pair], pair[0]))
         canvas = list(self.canvas)
         for position, token in ranked[:count]:
             canvas[position] = token
-        return Committed(tuple(canvas), self.messages.log_mass, self.messages.given(canvas).log_mass)
+        return Committed(tuple(canvas), self.seen.log_mass, self.seen.given(canvas).log_mass)
 
 
 def test_an_order_by_drawn_values_needs_its_own_weight(monkeypatch):
@@ -385,7 +385,7 @@ def test_an_unchanged_canvas_is_not_evaluated_again(monkeypatch, n_bytes, n_call
     first, again = (drafter.look([(process, (None, 0, None))])[0] for _ in range(2))
     assert drafter.context.n_evaluations == n_calls
     np.testing.assert_array_equal(first.marginals, again.marginals)
-    assert first.messages.log_mass == again.messages.log_mass
+    assert first.seen.log_mass == again.seen.log_mass
 
 
 def test_infilling_templates():

@@ -39,6 +39,28 @@ def test_a_move_keeps_the_posterior(order, vocabulary, length):
     assert moved_masses(model, Remask(1)) == pytest.approx(expected, abs=1e-12)
 
 
+CHARTED = {
+    "ambiguous": pgen.Grammar(
+        'start: x | y\nx: "a" x "a" | "b" x "b" | "a" | "b"\ny: "a" y "a" | "b" | "a" "b" "b"'  # "aba" is derived twice
+    ),
+    "palindromes": pgen.Grammar('start: "a" start "a" | "b" start "b" | "a" | "b" |'),
+}
+
+
+@pytest.mark.parametrize(("name", "vocabulary", "length"), [("ambiguous", WITHOUT_EOS, 3), ("palindromes", ABC, 2)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_move_on_a_chart_divides_derivations_out(monkeypatch, name, vocabulary, length, count):
+    """The full transition matrix of languages without a table, one of them with several derivations a text."""
+    monkeypatch.setattr("pgen.inference.drafting.canvas_process.MAX_STATES", 1)
+    denoiser = random_denoiser(vocabulary, length, 3)
+    text = denoiser.text("", length=length, order="left_to_right").given(CHARTED[name])
+    exact = pgen.infer(text, method=pgen.Enumerate())
+    expected = {str(x): p * math.exp(exact.log_evidence) for x, p in exact.probabilities().items()}
+    assert len(expected) > 3
+    model = pgen.Generative(lambda: pgen.sample("x", text))
+    assert moved_masses(model, Remask(count)) == pytest.approx(expected, abs=1e-12)
+
+
 def test_the_transition_matrix_in_a_program():
     denoiser = random_denoiser(WITHOUT_EOS, 2, 5)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgen.errors import InvalidLanguage, PgenError, UnsupportedFeature
+from pgen.language.grammar import Grammar
 from pgen.language.grammar.convert import from_ebnf, from_gbnf
 from tests.support.derivations import derives
 
@@ -73,10 +74,16 @@ def test_what_is_wrong_and_where(text: str, line: int, column: int, message: str
     assert f"(line {line}, column {column})" in str(caught.value)
 
 
-@pytest.mark.parametrize("body", ['<think> "a"', "!<[10]>", '"a" (= "b")', 'TagDispatch(("a", root))'])
+@pytest.mark.parametrize("body", ["!<think>", "!<[10]>", '"a" (= "b")', 'TagDispatch(("a", root))'])
 def test_what_no_set_of_texts_can_be(body: str) -> None:
     with pytest.raises(UnsupportedFeature, match="line 1, column"):
         from_ebnf(f"root ::= {body}\n")
+
+
+def test_special_tokens() -> None:
+    for convert in (from_gbnf, from_ebnf):
+        grammar = convert("root ::= <think> [ab]* </think> | <[3-4]>\n")
+        assert grammar == Grammar("start: <think> /[ab]/* </think> | <[3-4]>\n")
 
 
 ATOMS = st.sampled_from(["x", '"a"', '"b"', '"ab"', "[ab]", "[^a]", '""'])

@@ -199,7 +199,6 @@ def test_attributes_and_names_of_llguidance() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("start: <|eot|>\n", r"special token <\|eot\|> stands for no text \(line 1, column 8\)"),
         ("start: A\nA: <[1-2]>\n", r"special token <\[1-2\]>"),
         ("start: @other\n", "by reference"),
         ('start: %regex {"substring_words": "a b"}\n', "%regex"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import referencing.exceptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,10 +18,12 @@ from pgen.errors import InvalidLanguage
 from pgen.language.json_schema import JSONSchema
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
+DRAFT_6 = "http://json-schema.org/draft-06/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DRAFT_2019 = "https://json-schema.org/draft/2019-09/schema"
 VALIDATORS = {
     DRAFT_4: jsonschema.Draft4Validator,
+    DRAFT_6: jsonschema.Draft6Validator,
     DRAFT_7: jsonschema.Draft7Validator,
     DRAFT_2019: jsonschema.Draft201909Validator,
     None: jsonschema.Draft202012Validator,
@@ -120,6 +123,9 @@ KEYWORDS: list[Any] = [
     {"items": {"$dynamicRef": "#t"}, "$defs": {"t": {"$dynamicAnchor": "t", "enum": [1, "a"]}}},
     {"$schema": DRAFT_2019, "items": [{"const": 1}], "additionalItems": {"const": "a"}},
     {"$schema": DRAFT_2019, "type": ["array", "integer"], "items": {"$recursiveRef": "#"}},
+    {"$schema": DRAFT_2019, "unevaluatedItems": False, "additionalItems": {"type": "integer"}},
+    {"$schema": DRAFT_2019, "items": [{"const": 1}], "additionalItems": {"type": "integer"}, "unevaluatedItems": False},
+    {"$schema": DRAFT_2019, "contains": {"const": 1}, "unevaluatedItems": False},
     {"$schema": DRAFT_7, "items": [{"const": 1}, {"type": "string"}], "additionalItems": False},
     {"$schema": DRAFT_7, "dependencies": {"a": ["b"], "b": {"properties": {"a": {"const": 1}}}}},
     {"$schema": DRAFT_7, "$ref": "#/definitions/x", "type": "string", "definitions": {"x": {"type": "integer"}}},
@@ -155,6 +161,109 @@ def test_values_are_valid_as_for_jsonschema(schema: Any) -> None:
     for value in WORLD:
         found = language is not None and language.matches(json.dumps(value))
         assert found == judged(schema, value), value
+
+
+OLDER: list[Any] = [
+    {"minimum": 1, "maximum": 3},
+    {"minimum": 1, "exclusiveMinimum": 1},
+    {"exclusiveMaximum": 3},
+    {"exclusiveMinimum": True, "minimum": 1},
+    {"exclusiveMinimum": True},
+    {"exclusiveMaximum": True, "maximum": 3, "type": "number"},
+    {"exclusiveMaximum": False, "maximum": 3},
+    {"const": 1},
+    {"const": {"a": 1}},
+    {"contains": {"const": 1}},
+    {"contains": False},
+    {"contains": {"const": 1}, "minContains": 2, "maxContains": 2},
+    {"propertyNames": {"enum": ["a", "b"]}},
+    {"propertyNames": False},
+    {"if": {"type": "array"}, "then": {"maxItems": 1}, "else": {"type": "string"}},
+    {"then": False, "else": False},
+    {"examples": [1], "default": 2, "$comment": "x", "readOnly": True, "title": "t"},
+    {"contentEncoding": "base64", "contentMediaType": "application/json", "type": "string"},
+    {"items": [{"const": 1}]},
+    {"items": [{"const": 1}, {"type": "string"}], "additionalItems": {"const": True}},
+    {"additionalItems": False},
+    {"items": {"const": 1}, "additionalItems": False},
+    {"items": []},
+    {"items": True},
+    {"items": False},
+    {"prefixItems": [False], "items": {"type": "string"}},
+    {"dependencies": {"a": ["b"], "b": {"required": ["c"]}}},
+    {"dependencies": {"a": []}},
+    {"dependencies": {"a": False, "b": True}},
+    {"dependentRequired": {"a": ["b"]}, "dependentSchemas": {"a": False}},
+    {"definitions": {"x": {"const": 1}}, "items": {"$ref": "#/definitions/x"}},
+    {"$defs": {"x": {"const": 1}}, "items": {"$ref": "#/$defs/x"}},
+    {"$ref": "#/definitions/x", "maxLength": 1, "definitions": {"x": {"type": ["string", "null"]}}},
+    {"items": {"$ref": "#/definitions/x", "const": 2}, "definitions": {"x": {"type": "integer"}}},
+    {"allOf": [{"$ref": "#/definitions/x"}], "maxLength": 1, "definitions": {"x": {"type": "string"}}},
+    {"properties": {"$ref": {"type": "string"}, "a": {"type": "integer"}}},
+    {"properties": {"a": True, "b": False}},
+    {"additionalProperties": {"$ref": "#"}, "type": ["object", "integer"]},
+    {"required": ["a", "b"]},
+    {"required": []},
+    {"type": "integer"},
+    {"type": ["integer", "string"]},
+    {"type": "number"},
+    {"enum": [1, "a", [1, "a"]]},
+    {"enum": [1.0, True]},
+    {"multipleOf": 1.5},
+    {"multipleOf": 2, "type": "integer"},
+    {"uniqueItems": True},
+    {"uniqueItems": False, "maxItems": 1},
+    {"minProperties": 1, "maxProperties": 2, "patternProperties": {"^a": {"const": 1}}},
+    {"unevaluatedProperties": False, "unevaluatedItems": False},
+    {"not": {"type": "object"}, "anyOf": [{"type": "string"}, {"required": ["a"]}]},
+    {"oneOf": [{"type": "integer"}, {"minimum": 2}]},
+    {"$id": "http://x/y", "items": {"$ref": "y"}, "type": ["array", "integer"]},
+    {"id": "http://x/y", "items": {"$ref": "y"}, "type": ["array", "integer"]},
+    {"definitions": {"x": {"$id": "#f", "const": 1}}, "items": {"$ref": "#f"}},
+    {"definitions": {"x": {"id": "#f", "const": 1}}, "items": {"$ref": "#f"}},
+    {"definitions": {"x": {"$anchor": "f", "const": 1}}, "items": {"$ref": "#f"}},
+    {"$recursiveRef": "#", "type": "integer"},
+    {"$dynamicRef": "#", "type": "integer"},
+    {"divisibleBy": 2, "disallow": "string", "extends": False},
+]  # fmt: skip
+"""Keywords of any draft, each also under the drafts that do not have it, where it means nothing."""
+
+
+def is_schema(schema: Any) -> bool:
+    """Whether the draft's metaschema allows it and its references lead somewhere."""
+    validator = VALIDATORS[schema["$schema"]]
+    try:
+        validator.check_schema(schema)
+        for value in ([1], {"a": 1}, "a", 1):
+            validator(schema).is_valid(value)
+    except (jsonschema.SchemaError, referencing.exceptions.Unresolvable, RecursionError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_6, DRAFT_7], ids=["4", "6", "7"])
+def test_keywords_of_any_draft_under_older_ones(draft: str) -> None:
+    n_schemas = 0
+    for schema in ({"$schema": draft, **body} for body in OLDER):
+        if not is_schema(schema):
+            language_or_error(schema)
+            continue
+        n_schemas += 1
+        language = language_of(schema, property_order="any")
+        for value in WORLD:
+            found = language is not None and language.matches(json.dumps(value))
+            assert found == judged(schema, value), (schema, value)
+    assert n_schemas > 40
+
+
+def language_or_error(schema: Any) -> JSONSchema | None:
+    """The language, `None` where the schema is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return JSONSchema(schema, property_order="any")
+        except InvalidLanguage:
+            return None
 
 
 EXACT = [

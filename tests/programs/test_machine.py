@@ -189,3 +189,70 @@ def test_traces_share_their_past():
     assert left.parent is right.parent is stem
     assert (left.values(), right.values()) == ({"a": 1, "b": 2}, {"a": 1, "b": 3})
     assert left.n_choices == 2
+
+
+def test_runs_whose_traces_nobody_holds_are_ended():
+    left = []
+
+    def waiting():
+        try:
+            pgen.sample("x", coin)
+        finally:
+            left.append(True)
+
+    run = machine(waiting)
+    kept, dropped = run.start(), run.start()
+    assert left == []
+    del dropped
+    again = run.start()
+    assert left == [True], "the one that was dropped, and no other"
+    assert run.resume(answer(kept, "h")).finished
+    assert run.resume(answer(again, "h")).finished
+    run.close()
+    assert left == [True] * 3
+
+
+def test_replays_repeat_powers_and_parts_side_by_side():
+    def part(name):
+        with pgen.handlers.scale(scale=0.5):
+            value = pgen.sample("value", coin)
+        pgen.factor("bonus", -0.25)
+        return name + pgen.deterministic("double", value * 2)
+
+    def program():
+        first = part("a")
+        pgen.factor("between", -1.0)
+        return first, *pgen.map(part, ["b", "c"]), pgen.sample("last", coin)
+
+    def finish(suspension, values):
+        for value in values:
+            while not isinstance(suspension.effect, Sample):
+                suspension = run.resume(answer(suspension, suspension.effect.value, math.log(0.5)))
+            suspension = run.resume(answer(suspension, value))
+        return suspension
+
+    run = machine(program)
+    once = finish(run.start(), "hth")
+    ends = [finish(once, value) for value in "ht"]
+    assert [end.value[3] for end in ends] == ["h", "t"]
+    assert {end.value[:3] for end in ends} == {("ahh", "btt", "chh")}
+    first, second = ([(e.address, e.kind, e.log_weight) for e in end.trace.entries()] for end in ends)
+    assert first == second
+
+
+@pytest.mark.parametrize("extra", ["factor", "deterministic"])
+def test_a_statement_more_on_replay_is_found_out(extra):
+    n_runs = []
+
+    def program():
+        n_runs.append(1)
+        pgen.sample("x", coin)
+        if len(n_runs) > 1:
+            pgen.factor("new", -1.0) if extra == "factor" else pgen.deterministic("new", 1)
+        return pgen.sample("y", coin)
+
+    run = machine(program)
+    at_y = run.resume(answer(run.start(), "h"))
+    run.resume(answer(at_y, "h"))
+    with pytest.raises(pgen.InvalidProgram, match=f"the run reached {extra} 'new'"):
+        run.resume(answer(at_y, "t"))

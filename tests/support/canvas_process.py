@@ -46,7 +46,7 @@ SCORES = {
 }
 
 
-def process_masses(model, canvas, order, sizes, prompt=(), member=None):
+def process_masses(model, canvas, order, sizes, prompt=(), member=None, read=text_of):
     """text -> mass of all canvases and orders that lead to it, `None` for what is no text."""
     law = {tuple(canvas): 1.0}
     for size in sizes:
@@ -62,7 +62,7 @@ def process_masses(model, canvas, order, sizes, prompt=(), member=None):
         law = after
     masses = defaultdict(float)
     for tokens, mass in law.items():
-        masses[text_of(model.vocabulary, tokens)] += mass
+        masses[read(model.vocabulary, tokens)] += mass
     return masses
 
 
@@ -116,23 +116,33 @@ def constrained(rows, open_positions, canvas, member):
         return np.log(sums / sums[open_positions[0]].sum())
 
 
-def members(model, language):
+def members(model, language, read=text_of):
     """Membership of a filled canvas."""
 
     @functools.cache
     def member(tokens):
-        text = text_of(model.vocabulary, tokens)
+        text = read(model.vocabulary, tokens)
         return text is not None and derivatives.matches(language.node, text)
 
     return member
 
 
-def target(model, length, order, steps, language, prompt=(), canvas=None, sizes=None):
+def full_text_of(canvas):
+    """Like `text_of` for canvases in whose open positions no end may stand."""
+
+    def read(vocabulary, tokens):
+        ended = any(c is None and token in vocabulary.eos for c, token in zip(canvas, tokens, strict=True))
+        return None if ended else text_of(vocabulary, tokens)
+
+    return read
+
+
+def target(model, length, order, steps, language, prompt=(), canvas=None, sizes=None, read=text_of):
     """text -> mass of the process inside the language."""
     canvas = (None,) * length if canvas is None else canvas
     n_open = canvas.count(None)
     sizes = step_sizes(n_open, steps) if sizes is None else sizes
-    masses = process_masses(model, canvas, order, sizes, prompt, members(model, language))
+    masses = process_masses(model, canvas, order, sizes, prompt, members(model, language, read), read)
     return {
         text.decode(): mass
         for text, mass in masses.items()

@@ -131,7 +131,7 @@ def llada(folder: Path, tokenizer: Any) -> Any:
         "rope": True,
         "d_model": 32,
         "mlp_hidden_size": 48,
-        "n_layers": 2,
+        "n_layers": SIZES["num_hidden_layers"],
         "n_heads": 4,
         "n_kv_heads": 2,
         "embedding_size": rows,

@@ -21,7 +21,7 @@ from pgen.chains.automaton import PositionAutomaton, canvas_automaton
 from pgen.chains.emissions import emissions
 from pgen.errors import InvalidArgument, InvalidLanguage, ModelError
 from pgen.inference.context import Context
-from pgen.inference.drafting.canvas_looks import Given, given_by
+from pgen.inference.drafting.canvas_looks import Given
 from pgen.inference.drafting.canvas_process import CanvasProcess
 from pgen.inference.drafting.canvas_steps import Step
 from pgen.inference.drafting.canvas_tree import CanvasTree
@@ -30,6 +30,7 @@ from pgen.language.base import literal
 from pgen.programs.canvas import CanvasDistribution, CanvasText
 from pgen.programs.orders import Canvas
 from pgen.programs.strings import Tokenization
+from pgen.programs.trails import following
 from pgen.sampling.rng import Rng
 from pgen.tokens.classes import TokenTable, token_table
 
@@ -91,7 +92,7 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
             log_preview = draft.process.log_preview(committed.preview)
             earned = committed.log_mass - draft.log_expected + log_preview - draft.log_preview
             after = draft._replace(
-                canvas=committed.canvas,
+                canvas=following(draft.process.model, draft.canvas, committed.canvas),
                 log_weight=draft.log_weight + earned,
                 log_expected=committed.log_expected,
                 log_preview=log_preview,
@@ -160,7 +161,9 @@ class CanvasDrafter(Drafter[CanvasDistribution, CanvasDraft]):
     def _marginals(self, wanted: Sequence[tuple[CanvasProcess, Canvas]], horizon: int, temperature: float) -> list[Any]:
         """One `(horizon, V)` for each request; equal prompts and canvases are evaluated once."""
         model = wanted[0][0].model
-        keys = [(id(model), temperature, process.distribution.prompt, canvas[:horizon]) for process, canvas in wanted]
+        asked = [canvas if len(canvas) == horizon else canvas[:horizon] for _, canvas in wanted]
+        prompts = [process.distribution.prompt for process, _ in wanted]
+        keys = [(id(model), temperature, *each) for each in zip(prompts, asked, strict=True)]
         known = {key: row for key in dict.fromkeys(keys) if (row := self._rows.get(key)) is not None}
         index = [key for key in dict.fromkeys(keys) if key not in known]
         if index:
@@ -180,7 +183,7 @@ def _emitted(wanted: Sequence[tuple[CanvasProcess, Canvas]], rows: list[Any], ho
     if shared and isinstance(first, PositionAutomaton):
         return emissions(first, rows, [canvas[:horizon] for _, canvas in wanted])
     each = zip(wanted, rows, strict=True)
-    return [given_by(process.restriction, row, canvas) for (process, canvas), row in each]
+    return [process.given(process.restriction, row, canvas) for (process, canvas), row in each]
 
 
 class _Rows:
@@ -251,13 +254,16 @@ def _check_shape(model: MaskedDiffusion, returned: LogMarginals, expected: tuple
 def _spellings(process: CanvasProcess, text: str, tokenization: Tokenization) -> PositionAutomaton | None:
     """The canvases that spell `text`; `None` if none does."""
     vocabulary, length = process.vocabulary, process.distribution.length
+    open_ends = not process.distribution.sized
     try:
         if tokenization == "all":
-            return canvas_automaton(token_table(literal(text).compile(vocabulary)), vocabulary)
+            return canvas_automaton(token_table(literal(text).compile(vocabulary)), vocabulary, open_ends=open_ends)
         tokens = vocabulary.encode(text)
     except (InvalidLanguage, InvalidArgument):
         return None
-    return canvas_automaton(_line(tokens, len(vocabulary)), vocabulary) if len(tokens) <= length else None
+    if len(tokens) > length:
+        return None
+    return canvas_automaton(_line(tokens, len(vocabulary)), vocabulary, open_ends=open_ends)
 
 
 def _line(tokens: Sequence[int], n_tokens: int) -> TokenTable:

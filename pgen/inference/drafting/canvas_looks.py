@@ -24,10 +24,13 @@ Given = Emissions | Lattice
 Look = Messages | Chart
 
 
-def given_by(restriction: Restriction, rows: Any, canvas: Canvas) -> Given:
-    """What marginals `(n, V)` of the first n positions of a canvas say to a language."""
+def given_by(restriction: Restriction, rows: Any, canvas: Canvas, *, open_ends: bool) -> Given:
+    """What marginals `(n, V)` of the first n positions of a canvas say to a language.
+
+    Without `open_ends` (which a table knows by itself) ends stand only where they are committed.
+    """
     if isinstance(restriction, Pushdown):
-        return lattice(restriction, rows, canvas)
+        return lattice(restriction, rows, canvas, open_ends=open_ends)
     return emissions(restriction, rows[None], [canvas[: len(rows)]])[0]
 
 

@@ -1,7 +1,9 @@
 """The process of one `CanvasDistribution`: which positions a step commits, and when a text is finished.
 
 Its language is a token table where that has at most `MAX_STATES` states over the canvas, otherwise a pushdown
-automaton, whose masses are those of charts (`pgen.inference.drafting.canvas_looks`).
+automaton, whose masses are those of charts (`pgen.inference.drafting.canvas_looks`), and where these are too
+large, as they are for vocabularies of real models, the table of a superset (`pgen.chains.superset`), whose masses
+look ahead while the language itself judges complete texts.
 
 No model calls here. `restriction` narrows the process to some canvases (the spellings of one
 text, say) without changing what the order looks at.
@@ -11,19 +13,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.chains.automaton import PositionAutomaton, canvas_automaton
-from pgen.chains.lattice import Chart, check_size, lattice
-from pgen.chains.pushdown import Pushdown, pushdown
+from pgen.chains.lattice import Chart, chartable, lattice
+from pgen.chains.pushdown import Pushdown
+from pgen.chains.superset import superset_table
 from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
+from pgen.inference.drafting.canvas_looks import Given, given_by, look
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.programs.canvas import CanvasDistribution
 from pgen.programs.critics import Panel
-from pgen.programs.orders import Canvas, open_positions
+from pgen.programs.orders import Canvas, looks_at_language, open_positions
 from pgen.programs.strings import Text
 from pgen.tokens.classes import TokenTable, short_table, token_table
 from pgen.tokens.vocabulary import Vocabulary
@@ -43,11 +48,21 @@ class CanvasProcess:
         self.model = distribution.model
         self.vocabulary = distribution.model.vocabulary
         self.language = ANY if distribution.language is None else distribution.language
-        self.automaton = _automaton(self.language, self.vocabulary, distribution.length)
+        self.automaton, self.is_exact = self._automaton(distribution.length)
+        if not self.is_exact and looks_at_language(distribution.order):
+            raise UnsupportedFeature(
+                f"order={distribution.order!r} looks at marginals under {self.language!r}, which has no table over "
+                f"{distribution.length} positions",
+                hint="use an order that does not look at the language, or bound its nesting and its counts",
+            )
         self.restriction: PositionAutomaton | Pushdown = self.automaton if restriction is None else restriction
         self.critics = Panel(distribution.critics)
-        if restriction is None and not _fits(self.automaton, distribution.canvas):
+        if restriction is None and not self._fits():
             raise self._misfit()
+
+    def given(self, restriction: PositionAutomaton | Pushdown, rows: Any, canvas: Canvas) -> Given:
+        """What marginals `(n, V)` of the first n positions of a canvas say to a language."""
+        return given_by(restriction, rows, canvas, open_ends=not self.distribution.sized)
 
     def span(self, canvas: Canvas) -> tuple[int, int]:
         """`(begin, end)` of the block at work: the first with an open position."""
@@ -89,7 +104,11 @@ class CanvasProcess:
         state = automaton.start
         for token in text.tokens:
             state = int(automaton.delta[state, automaton.class_of[token]]) if state >= 0 else -1
-        return state >= 0 and bool(automaton.final[state]) and all(fact.holds(text) for fact in self.language.residual)
+        if state < 0 or not automaton.final[state]:
+            return False
+        if not self.is_exact:
+            return self.language.matches(self.vocabulary.decode(text.tokens))
+        return all(fact.holds(text) for fact in self.language.residual)
 
     def log_judged(self, text: Text) -> float:
         """What critics give a finished text; -inf if it is no member of the language."""
@@ -109,13 +128,14 @@ class CanvasProcess:
 
     def _misfit(self) -> InvalidArgument:
         canvas = self.distribution.canvas
-        if canvas.count(None) < len(canvas):
+        if self.distribution.sized or canvas.count(None) < len(canvas):
             return InvalidArgument(
-                f"no member of {self.language!r} agrees with what is fixed in the canvas {self.partial_text(canvas)!r}"
+                f"no member of {self.language!r} agrees with what is fixed in the canvas {self.partial_text(canvas)!r}",
+                hint="every hole takes as many tokens as its size says" if self.distribution.sized else None,
             )
         length = len(canvas)
         try:
-            lengths = list(_lengths(_automaton(self.language, self.vocabulary, 2 * length + 8), 2 * length + 8))
+            lengths = list(_lengths(self._automaton(2 * length + 8)[0], 2 * length + 8))
         except LimitExceeded:
             lengths = list(_lengths(self.automaton, length))
         if not lengths or lengths[0] > length:
@@ -131,15 +151,34 @@ class CanvasProcess:
             hint=f"the nearest lengths are {' and '.join(map(str, around))}",
         )
 
+    def _automaton(self, length: int) -> tuple[PositionAutomaton | Pushdown, bool]:
+        """The table of the language, of all its states or of those that texts of this length need; else its rules.
 
-def _automaton(language: Language, vocabulary: Vocabulary, length: int) -> PositionAutomaton | Pushdown:
-    """The table of a language, of all its states or of those that texts of this length need; else its rules."""
-    try:
-        return canvas_automaton(_table(language, vocabulary, length), vocabulary)
-    except LimitExceeded:
-        rules = pushdown(language, vocabulary)
-        check_size(rules, length)
-        return rules
+        Else the table of a superset, and False.
+        """
+        is_exact = True
+        try:
+            table = _table(self.language, self.vocabulary, length)
+        except LimitExceeded:
+            try:
+                return chartable(self.language, self.vocabulary, length), True
+            except LimitExceeded:
+                table, is_exact = superset_table(self.language, self.vocabulary, length, MAX_STATES), False
+        return canvas_automaton(table, self.vocabulary, open_ends=not self.distribution.sized), is_exact
+
+    def _fits(self) -> bool:
+        """Whether some filling of the open positions is accepted."""
+        automaton, canvas = self.automaton, self.distribution.canvas
+        if isinstance(automaton, Pushdown):
+            unseen = np.zeros((0, len(self.vocabulary)))
+            return look(self.given(automaton, unseen, canvas), len(canvas)).log_mass > -math.inf
+        here = np.zeros(automaton.n_states, np.bool_)
+        here[automaton.start] = True
+        for token in canvas:
+            targets = automaton.delta[here, 1:] if token is None else automaton.delta[here, automaton.class_of[token]]
+            here = np.zeros(automaton.n_states, np.bool_)
+            here[targets[targets >= 0]] = True
+        return bool((here & automaton.final).any())
 
 
 def _table(language: Language, vocabulary: Vocabulary, length: int) -> TokenTable:
@@ -153,23 +192,11 @@ def _table(language: Language, vocabulary: Vocabulary, length: int) -> TokenTabl
         return token_table(compiled, MAX_STATES, length)
 
 
-def _fits(automaton: PositionAutomaton | Pushdown, canvas: Canvas) -> bool:
-    """Whether some filling of the open positions is accepted."""
-    if isinstance(automaton, Pushdown):
-        return _unseen(automaton, canvas).log_mass > -math.inf
-    here = np.zeros(automaton.n_states, np.bool_)
-    here[automaton.start] = True
-    for token in canvas:
-        targets = automaton.delta[here] if token is None else automaton.delta[here, automaton.class_of[token]]
-        here = np.zeros(automaton.n_states, np.bool_)
-        here[targets[targets >= 0]] = True
-    return bool((here & automaton.final).any())
-
-
 def _lengths(automaton: PositionAutomaton | Pushdown, most: int) -> Iterator[int]:
     """The numbers of tokens, up to `most`, that members take."""
     if isinstance(automaton, Pushdown):
-        yield from _unseen(automaton, (None,) * most).lengths
+        unseen = np.zeros((0, len(automaton.vocabulary)))
+        yield from Chart(lattice(automaton, unseen, (None,) * most)).lengths
         return
     here = np.zeros(automaton.n_states, np.bool_)
     here[automaton.start] = True
@@ -179,8 +206,3 @@ def _lengths(automaton: PositionAutomaton | Pushdown, most: int) -> Iterator[int
         targets = automaton.delta[here]
         here = np.zeros(automaton.n_states, np.bool_)
         here[targets[(targets >= 0) & (targets != automaton.ended)]] = True
-
-
-def _unseen(rules: Pushdown, canvas: Canvas) -> Chart:
-    """The chart of a canvas before the model is asked, every token alike."""
-    return Chart(lattice(rules, np.zeros((0, len(rules.vocabulary))), canvas))

@@ -30,12 +30,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.chains.sum_product import Messages
-from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
+from pgen.errors import InvalidArgument, LimitExceeded
 from pgen.inference.drafting import canvas_looks
 from pgen.inference.drafting.canvas_looks import Given, Look
 from pgen.inference.drafting.canvas_process import CanvasProcess
-from pgen.programs.orders import LOW_CONFIDENCE, RANDOM, Canvas, looks_at_language, open_positions, ranking_of
+from pgen.programs.orders import FIXED, LOW_CONFIDENCE, RANDOM, Canvas, looks_at_language, open_positions, ranking_of
 from pgen.sampling.rng import Rng
 
 Floats = NDArray[np.float64]
@@ -69,20 +68,6 @@ class Step:
         self.canvas = canvas
         self.marginals = marginals
         self.emitted = emitted
-
-    @property
-    def messages(self) -> Messages:
-        """Backward messages under the model's marginals as they are.
-
-        Raises `UnsupportedFeature` where the language has no table.
-        """
-        if not isinstance(self.seen, Messages):
-            raise UnsupportedFeature(
-                f"{self.process.language!r} has no table over {len(self.canvas)} positions, and its chart counts "
-                "derivations, which only weights of sampling methods divide out",
-                hint="use pgen.SMC or pgen.Importance, or bound the language's nesting and counts",
-            )
-        return self.seen
 
     @cached_property
     def seen(self) -> Look:
@@ -142,8 +127,8 @@ class Step:
             return self._by_function(candidates)
         count = self.process.n_commits(self.canvas)
         if not looks_at_language(distribution.order):
-            everything = len(candidates) == len(self.marginals)
-            scores = ranking.scores(candidates, self.marginals if everything else self.marginals[candidates])
+            whole = len(candidates) == len(self.marginals) or distribution.order in FIXED
+            scores = ranking.scores(candidates, self.marginals if whole else self.marginals[candidates])
         elif self._own_look.log_mass == -np.inf:
             return ()
         else:
@@ -158,7 +143,7 @@ class Step:
         process = self.process
         if process.restriction is process.automaton:
             return self.seen
-        emitted = canvas_looks.given_by(process.automaton, self.marginals, self.canvas)
+        emitted = process.given(process.automaton, self.marginals, self.canvas)
         return canvas_looks.look(emitted, len(self.canvas))
 
     def _by_function(self, candidates: NDArray[np.int64]) -> tuple[int, ...]:
@@ -197,11 +182,13 @@ class Step:
         best = sorted(range(len(candidates)), key=lambda k: (-confidences[k], candidates[k]))[:count]
         positions = tuple(candidates[k] for k in sorted(best))
         canvas = _filled(self.canvas, positions, [drawn[k] for k in sorted(best)])
+        if distribution.sized and self.process.vocabulary.eos & {canvas[i] for i in positions}:
+            return None  # drawn without the language
         preview = _filled(self.canvas, candidates, drawn) if distribution.previewed else None
         if log_free == 0.0:
             return Committed(canvas, 0.0, 0.0, preview)
         below = self._below(canvas, positions)
-        emitted = canvas_looks.given_by(self.process.restriction, below, canvas)
+        emitted = self.process.given(self.process.restriction, below, canvas)
         log_behind = canvas_looks.look(emitted, len(canvas)).log_mass
         log_mass = self.seen.log_mass
         log_kept = float(np.log1p(-np.exp(log_free)))

@@ -23,6 +23,7 @@ from pgen.inference.drafting.canvas_steps import Step
 from pgen.inference.drafting.prefix_tree import NotCertified
 from pgen.programs.orders import Canvas
 from pgen.programs.strings import Text
+from pgen.programs.trails import following
 from pgen.sampling.logspace import log_sum_exp
 
 AT_ONCE = 8
@@ -118,7 +119,7 @@ class CanvasTree:
             self._outcomes[canvas] = list(step.outcomes())
         for canvas, log_mass in batch.items():
             for after, log_share in self._outcomes[canvas]:
-                self._arrive(after, log_mass + log_share)
+                self._arrive(following(self.process.model, canvas, after), log_mass + log_share)
 
     def _arrive(self, canvas: Canvas, log_mass: float) -> None:
         text = self.process.finished(canvas)

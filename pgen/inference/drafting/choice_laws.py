@@ -34,6 +34,7 @@ from pgen.sampling.logspace import log_or_ninf, log_sum_exp
 from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import Distribution as Weights
 from pgen.sampling.token_step import outcome_masses
+from pgen.tokens.special_tokens import check_plain
 
 Level = Literal["plain", "listed", "spelled", "opaque"]
 
@@ -209,6 +210,8 @@ class Spelled(Law):
             return value
         if not isinstance(value, str):
             raise InvalidArgument(f"a text distribution needs a string, got {type(value).__name__}")
+        if self.process.distribution.language is not None:
+            check_plain(self.process.distribution.language.node, "a text that is given without its tokens")
         endings = ("", *self.process.distribution.stop)
         paths = [self.process.vocabulary.encode(value + ending) for ending in endings]
         spellings = [Text(value, tokens) for tokens in dict.fromkeys(paths)]

@@ -2,7 +2,8 @@
 
 A step inserts one allowed token, or stops, in proportion to the model's probabilities;
 its weight is the mass of all that was allowed. All spellings and orders of insertion
-count (`graph_drafts`). Equal sequences in one call are evaluated once.
+count (`graph_drafts`). Equal sequences in one call are evaluated once. Where the model's numbers
+are on another device than the CPU, masks, weights and sums are worked out there (`insertion_device`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pgen.gaps.automaton import GapAutomaton
 from pgen.gaps.step import DEAD, STOP, Masses, draw, masses
+from pgen.gaps.step import Drawn as Chosen
 from pgen.inference.drafting.drafts import Drawn
 from pgen.inference.drafting.graph_drafts import GraphDraft, GraphDrafter, grouped, once
 from pgen.inference.drafting.state_graph import Outcomes
@@ -21,6 +24,8 @@ from pgen.programs.insertion_process import InsertionProcess, InsertionState
 from pgen.sampling.rng import Rng
 
 if TYPE_CHECKING:
+    from pgen.inference.context import Context
+    from pgen.inference.drafting.insertion_device import DeviceSteps
     from pgen.tokens.classes import TokenTable
 
 InsertionDraft = GraphDraft[InsertionProcess]
@@ -29,13 +34,33 @@ InsertionDraft = GraphDraft[InsertionProcess]
 class InsertionDrafter(GraphDrafter[InsertionDistribution, InsertionProcess]):
     """Compiled processes and graphs of one run, and the drafts that use them."""
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._device: DeviceSteps | None = None
+
     def step(self, drafts: Sequence[InsertionDraft], rngs: Sequence[Rng]) -> list[InsertionDraft | Drawn]:
         moved: dict[int, InsertionDraft | Drawn] = {}
-        for indices in grouped(range(len(drafts)), lambda i: id(drafts[i].process.model)):
-            requests = [(drafts[i].process, drafts[i].state) for i in indices]
-            for i, allowed in zip(indices, self._masses(requests), strict=True):
-                moved[i] = _moved(drafts[i], allowed, rngs[i])
+        for indices in grouped(range(len(drafts)), lambda i: self._kind(drafts[i])):
+            chosen = [drafts[i] for i in indices]
+            steps = (self._on_device if self._kind(chosen[0])[1] else self._drawn)(chosen, [rngs[i] for i in indices])
+            for i, one in zip(indices, steps, strict=True):
+                moved[i] = _moved(drafts[i], one)
         return [moved[i] for i in range(len(drafts))]
+
+    def _kind(self, draft: InsertionDraft) -> tuple[int, bool]:
+        """The model of a draft, and whether its steps are to be worked out on the model's device."""
+        on_device = getattr(draft.process.model, "masks_on_device", False)
+        return id(draft.process.model), on_device and all(isinstance(g, GapAutomaton) for g in draft.process.gaps)
+
+    def _drawn(self, drafts: Sequence[InsertionDraft], rngs: Sequence[Rng]) -> list[Chosen]:
+        allowed = self._masses([(draft.process, draft.state) for draft in drafts])
+        return [draw(each, rng) for each, rng in zip(allowed, rngs, strict=True)]
+
+    def _on_device(self, drafts: Sequence[InsertionDraft], rngs: Sequence[Rng]) -> list[Chosen]:
+        from pgen.inference.drafting.insertion_device import DeviceSteps
+
+        self._device = self._device or DeviceSteps(self.context)
+        return self._device.drawn([(draft.process, draft.state) for draft in drafts], rngs)
 
     def compiled(self, distribution: InsertionDistribution) -> InsertionProcess:
         return InsertionProcess(distribution)
@@ -68,8 +93,8 @@ def _outcomes(allowed: Masses) -> Outcomes:
     return Outcomes(allowed.stop, moves, allowed.tokens[rows, tokens], allowed.precise)
 
 
-def _moved(draft: InsertionDraft, allowed: Masses, rng: Rng) -> InsertionDraft | Drawn:
-    slot, token, log_weight = draw(allowed, rng)
+def _moved(draft: InsertionDraft, chosen: Chosen) -> InsertionDraft | Drawn:
+    slot, token, log_weight = chosen
     draft = draft.reweighted(draft.log_weight + log_weight)
     if slot == DEAD:
         return draft

@@ -29,7 +29,7 @@ from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import DEAD, STOP, Choice, step
 from pgen.sampling.token_step import Drawn as Drawing
 
-UNLIKELY = 0.1
+UNLIKELY = 0.5
 """Drafts that may be expected beyond the explored part of a tree when the look-ahead ends early."""
 
 

@@ -18,6 +18,7 @@ from pgen.language.base import Language
 from pgen.programs.process import TextProcess, TextState, compile_until
 from pgen.sampling.logspace import log_or_ninf, log_sum_exp
 from pgen.sampling.token_step import Distribution, outcome_masses
+from pgen.tokens.special_tokens import check_plain
 
 MAX_EVALUATIONS = 4096
 """Distinct prefixes spent on one text before `LimitExceeded`."""
@@ -25,6 +26,7 @@ MAX_EVALUATIONS = 4096
 
 def canonical_log_mass(process: TextProcess, text: str) -> tuple[float, int]:
     """log mass of the tokenizer's own spelling (-inf outside the language), and the model evaluations it took."""
+    _check_plain(process)
     paths = [process.vocabulary.encode(text)]
     paths += [process.vocabulary.encode(text + stop) for stop in process.distribution.stop]
     scored = [_path_log_mass(process, path, text) for path in dict.fromkeys(paths)]
@@ -58,8 +60,15 @@ def _ending_log_mass(process: TextProcess, state: TextState, given: Distribution
     return log_final + log_or_ninf(ending + float(masses[np.isin(tokens, list(process.vocabulary.eos))].sum()))
 
 
+def _check_plain(process: TextProcess) -> None:
+    """Texts do not show special tokens, so there is no telling which ones the spellings of a text have."""
+    if process.distribution.language is not None:
+        check_plain(process.distribution.language.node, "log_prob of a text")
+
+
 def total_log_mass(process: TextProcess, weigh: Weigh, text: str, tol: float) -> float:
     """log mass summed over all spellings, known to within `tol` nats."""
+    _check_plain(process)
     try:
         named = Language(ir.literal(text), description=f"the spellings of {text!r}")
         spellings = compile_until(named, process.distribution.stop, process.vocabulary)

@@ -24,7 +24,7 @@ from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size
 from pgen.sampling.rng import Rng
 
-LOOKAHEAD = 32
+LOOKAHEAD = 49
 """The least look-ahead by default: what a few particles find is only as good as where they start."""
 
 KNOWN = 0.8

@@ -6,10 +6,11 @@ the mass g(x) = Π_t p_t(x_{S_t} | C_t) along the one way in which its order com
 Positions R, drawn uniformly, are opened and filled at once from the exact posterior of the
 model's marginals r at x without R, inside the language, and the new canvas y is accepted with probability
 
-    min(1, g(y) f(y) r(x_R) / (g(x) f(x) r(y_R))),
+    min(1, g(y) f(y) r(x_R) D(x) / (g(x) f(x) r(y_R) D(y))),
 
 f being all that the rest of the program says: the normaliser of the draw is the same both
-ways. So the posterior is invariant. Cost: one evaluation to draw, and one a step to weigh the new canvas.
+ways. D is 1 for a language with a table; a chart draws a canvas once for each of its D derivations.
+So the posterior is invariant. Cost: one evaluation to draw, and one a step to weigh the new canvas.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pgen.chains import sum_product
 from pgen.errors import InvalidArgument, UnsupportedFeature
+from pgen.inference.drafting import canvas_looks
 from pgen.inference.drafting.canvas import CanvasDrafter
 from pgen.inference.drafting.canvas_process import CanvasProcess
 from pgen.inference.drafting.choice_laws import Law
@@ -31,6 +32,7 @@ from pgen.inference.moves.trace_moves import Metropolis, Proposal, pick
 from pgen.inference.runs import Choice, Keep, Plan, Refuse, Run, Runner
 from pgen.programs.canvas import CanvasText
 from pgen.programs.orders import LOW_CONFIDENCE, RANDOM, Canvas, open_positions
+from pgen.programs.trails import following
 from pgen.sampling.rng import Rng
 
 MAX_WALKS = 4096
@@ -104,8 +106,8 @@ class _Walk(NamedTuple):
             (step,) = self.drafter.look([(self.process, canvas)])
             committed = step.commit(rng)
             assert committed is not None
-            canvas = committed.canvas
-        return canvas
+            canvas = following(self.process.model, canvas, committed.canvas)
+        return tuple(canvas)
 
     def redrawn(self, canvas: Canvas, count: int, rng: Rng) -> tuple[Canvas, float]:
         """Another canvas, and log r(old) - log r(new) of what was drawn anew."""
@@ -113,16 +115,16 @@ class _Walk(NamedTuple):
         for position in _subset(open_positions(self.process.distribution.canvas).tolist(), count, rng):
             opened[position] = None
         (step,) = self.drafter.look([(self.process, tuple(opened))])
-        if step.messages.log_mass == -math.inf:
+        if step.seen.log_mass == -math.inf:
             return canvas, -math.inf
         positions = open_positions(tuple(opened)).tolist()
-        drawn = sum_product.sample(step.messages, positions, rng).tokens
         log_ratio = 0.0
-        for position, token in zip(positions, drawn, strict=True):
+        for position, token in zip(positions, canvas_looks.drawn(step.seen, positions, rng), strict=True):
             row = step.emitted.row(position)
             log_ratio += float(row[canvas[position]]) - float(row[token])
             opened[position] = token
-        return tuple(opened), log_ratio
+        made = tuple(opened)
+        return made, log_ratio + step.seen.given(canvas).log_mass - step.seen.given(made).log_mass
 
     def weighed(self, canvas: Canvas) -> _Weighed | None:
         """`_weighed`, which is remembered: a chain that stays asks again."""
@@ -146,7 +148,7 @@ class _Walk(NamedTuple):
                 log_mass += float(step.emitted.row(position)[canvas[position]])
             messages = step.looking_ahead(step.chosen)
             log_weight += messages.log_mass - messages.given(tuple(filled)).log_mass
-            here = tuple(filled)
+            here = following(process.model, here, tuple(filled))
             if not step.chosen or log_mass == -math.inf:
                 return None
         text = process.finished(here)

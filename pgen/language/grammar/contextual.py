@@ -11,6 +11,7 @@ Bar-Hillel, Perles and Shamir (1961), with the LR(0) states as in DeRemer and Pe
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -63,8 +64,11 @@ def contextual(source: Source, start: str, folder: Path | None, tree_of: TreeOf)
     Raises `UnsupportedFeature` where Lark has no LALR(1) parser for it, or a terminal looks
     around; `LimitExceeded` where there are too many places.
     """
-    found = tables(source, start, folder)
-    return _Product(found, _lexers(found, tree_of)).whole(start)
+    with warnings.catch_warnings():
+        # `re`, which Lark uses, warns of expressions that it may read in another way some day.
+        warnings.simplefilter("ignore", FutureWarning)
+        found = tables(source, start, folder)
+        return _Product(found, _lexers(found, tree_of)).whole(start)
 
 
 def _lexers(found: Tables, tree_of: TreeOf) -> Lexers:

@@ -26,14 +26,15 @@ _KINDS = {
     "string": r'"(?:\\[^\n]|[^"\\\n])*"',
     "class": r"\[(?:\\[^\n]|[^\]\\\n])*\]",
     "bounds": r"\{\s*(?:[0-9]+\s*(?:,\s*[0-9]*\s*)?|,\s*[0-9]+\s*)\}",
-    "special": r"!?<[^<>\n]*>",
+    "negated": r"!<[^<>\n]*>",
+    "special": r"<[^<>\s][^<>\n]*>",
     "sign": r"[()|*+?.]",
 }
 _TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _KINDS.items()))
 _CHARACTER = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))|([^\\])", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "b": "\b", "a": "\a", "0": "\0"}
 _IRREGULAR = {
-    "special": "a special token, which stands for no text",
+    "negated": "every token but one",
     "lookahead": "a lookahead",
     "macro": "the macro",
 }
@@ -49,7 +50,7 @@ def from_gbnf(text: str, start: str = "root") -> Grammar:
     """The language of a grammar in llama.cpp's notation.
 
     Raises `InvalidLanguage` with line and column where the text is malformed or a
-    rule is not defined, `UnsupportedFeature` for special tokens, lookaheads and macros.
+    rule is not defined, `UnsupportedFeature` for negated tokens, lookaheads and macros.
     """
     return _converted(Source(text), start)
 

@@ -17,7 +17,7 @@ from pgen.language.grammar.tokens import Source
 
 @dataclass(slots=True)
 class Entry:
-    """A rule or a terminal; its members are those of any part. `declared`: it has no text."""
+    """A rule or a terminal; its members are those of any part. `declared`: without text, perhaps `special`."""
 
     name: str
     parameters: tuple[str, ...]
@@ -25,6 +25,7 @@ class Entry:
     scope: Scope
     position: int
     declared: bool = False
+    special: str | None = None
 
     @property
     def is_terminal(self) -> bool:

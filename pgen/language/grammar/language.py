@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pgen.errors import InvalidArgument, InvalidLanguage
@@ -14,6 +15,8 @@ from pgen.language.grammar.definitions import Entry, Scope, did_you_mean
 from pgen.language.grammar.facts import productive_rules
 from pgen.language.grammar.modules import load, text_of
 from pgen.language.grammar.rules import NamedRules, Rules
+from pgen.language.grammar.specials import bind_declared, without_specials
+from pgen.language.grammar.tables import check_distribution
 from pgen.language.grammar.terminals import Terminals, check_pattern, place
 from pgen.language.grammar.tokens import Source
 
@@ -41,18 +44,22 @@ class Grammar(Language):
     comments of Lark's `common` and `python` end where they first can, as their lazy
     quantifiers are meant.
 
+    `<|name|>`, `<name>` and `<[ids]>` in rules are special tokens of the vocabulary that the
+    language is compiled with; `declared` says which ones the `%declare`d terminals are. As
+    texts they are their names as written.
+
     `folder` is where imports are looked for, before Lark's and pgen's grammars.
     `start` is the rule to begin with, `rules` the names of the rules it leads to,
     `unused` the names that this text defines in vain, `text` the grammar.
 
     Raises `InvalidLanguage` with line and column for malformed text, undefined names,
     terminals that match the empty string, and a start that derives nothing;
-    `UnsupportedFeature` for special and declared tokens and irregular expressions, and for
-    what has no LALR(1) parser where one is asked for;
+    `UnsupportedFeature` for special tokens in terminals, declared terminals that stand for none,
+    and irregular expressions, and for what has no LALR(1) parser where one is asked for;
     `LimitExceeded` for nesting, templates and terminals without reasonable bounds.
     """
 
-    __slots__ = ("folder", "lexer", "rules", "start", "text", "unused")
+    __slots__ = ("declared", "folder", "lexer", "rules", "start", "text", "unused")
 
     def __init__(
         self,
@@ -61,14 +68,17 @@ class Grammar(Language):
         lexer: str = "dynamic_complete",
         *,
         folder: str | Path | None = None,
+        declared: Mapping[str, str] | None = None,
     ) -> None:
         _check_arguments(grammar, start, lexer)
         self.text = _text(grammar)
         self.start = start
         self.lexer = lexer
         self.folder = None if folder is None else Path(folder)
+        self.declared = dict(declared or {})
         source = Source(self.text, "" if self.text is grammar else f"the grammar {grammar}")
         scope, document = load(source, self.folder)
+        bind_declared(scope, self.declared)
         _check(document, scope)
         entry = _start(scope, start)
         terminals = Terminals()
@@ -82,17 +92,27 @@ class Grammar(Language):
         self.unused = _unused(document, scope, compiler.used, terminals)
         node = ir.concat(between, ir.recursive(entry.name, rules))
         if lexer == "contextual":
+            without_specials(node, scope)
+            check_distribution(source, document)
             node = contextual(source, start, self.folder, lambda name: terminals.tree(scope.entries.get(name)))
         super().__init__(node, description=_described(grammar, start))
 
     @classmethod
-    def from_file(cls, path: str | Path, start: str = "start", lexer: str = "dynamic_complete") -> Grammar:
+    def from_file(
+        cls,
+        path: str | Path,
+        start: str = "start",
+        lexer: str = "dynamic_complete",
+        *,
+        declared: Mapping[str, str] | None = None,
+    ) -> Grammar:
         """The grammar in a file; its relative imports are looked for next to it."""
-        return cls(text_of(Path(path)) + "\n", start, lexer, folder=Path(path).parent)
+        return cls(text_of(Path(path)) + "\n", start, lexer, folder=Path(path).parent, declared=declared)
 
     def _structure(self) -> ir.Node:
         """The rules and terminals by their names; read again, since nothing else needs them."""
         scope, document = load(Source(self.text), self.folder)
+        bind_declared(scope, self.declared)
         terminals = Terminals()
         between = _between(document, scope, terminals)
         rules = NamedRules(terminals, between)

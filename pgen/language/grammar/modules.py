@@ -99,7 +99,7 @@ def _bind(scope: Scope, inner: Scope, there: str, here: str, position: int, name
         raise scope.source.invalid(f"{there} cannot be imported as {here}", position, "terminals are in upper case")
     entry = inner.entries[there]
     if entry.name != name:
-        entry = Entry(name, entry.parameters, entry.parts, entry.scope, entry.position, entry.declared)
+        entry = Entry(name, entry.parameters, entry.parts, entry.scope, entry.position, entry.declared, entry.special)
     if scope.entries.setdefault(here, entry).parts is not entry.parts:
         raise scope.source.invalid(f"{here} is imported twice", position)
 

@@ -5,7 +5,7 @@
     option:     sequence ("&" sequence)* ["->" name]
     sequence:   (atom ["*" | "+" | "?" | "~" bounds | "{" bounds "}"])*
     atom:       "(" choice ")" | "[" choice "]" | "~" atom | name | name "{" arguments "}"
-                | string | string ".." string | regexp | "%json" object | "<special>"
+                | string | string ".." string | regexp | "%json" object | special
 
 Priorities, aliases and the marks `!`, `?` and `_` shape parse trees and leave the
 language alone, so they are read and dropped.

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from pgen.language import ir
 from pgen.language.grammar import syntax
 from pgen.language.grammar.definitions import Entry, Scope
+from pgen.language.grammar.specials import special_node
 from pgen.language.grammar.syntax import Expression
-from pgen.language.grammar.terminals import Terminals, special_error
+from pgen.language.grammar.terminals import Terminals
 
 MAX_INSTANCES = 10_000
 MAX_NAME = 2000
@@ -74,13 +75,15 @@ class Rules:
             case syntax.Repeated(item, low, high):
                 return ir.repeat(self._node(item, scope, arguments), low, high)
             case syntax.Special(name, position):
-                raise special_error(scope, name, position)
+                return self._token(special_node(name, scope, position))
             case syntax.Both(position=position) | syntax.Not(position=position):
                 hint = "define a terminal (in upper case) with it"
                 raise scope.source.unsupported("& and ~ outside of terminals", position, hint)
         return self._token(self._terminals.anonymous(expression, scope, expression.position))
 
     def _terminal(self, entry: Entry, scope: Scope, position: int) -> ir.Node:
+        if entry.special is not None:
+            return special_node(entry.special, scope, position)
         return self._terminals.named(entry, scope, position)
 
     def _token(self, node: ir.Node) -> ir.Node:
@@ -148,4 +151,6 @@ def _said(expression: Expression) -> str:
             return f"{first!r}..{last!r}"
         case syntax.Schema(schema):
             return f"%json {schema!r}"
+        case syntax.Special(name):
+            return name
     return repr(expression)

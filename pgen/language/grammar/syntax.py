@@ -56,7 +56,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Special:
-    """`<name>`: a token that stands for no text."""
+    """`<name>`, `<|name|>` or `<[ids]>`: special tokens of the vocabulary."""
 
     name: str
     position: int

@@ -15,11 +15,15 @@ from typing import Any
 
 from pgen.errors import UnsupportedFeature
 from pgen.language.base import late
+from pgen.language.grammar import syntax
 from pgen.language.grammar.munch import Scanner
 from pgen.language.grammar.tokens import Source
 
 _HINT = 'write what Lark\'s LALR parser takes, or use lexer="dynamic_complete", the exact context-free language'
 END = "$END"
+MAX_ALTERNATIVES = 20_000
+_REPEATS_BY_RULES = 50
+"""How often something may come for Lark to make helping rules of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,31 @@ def _gives_way(outer: Any, text: Any) -> bool:
     """Whether a terminal, where it matches `text`, is taken for that one."""
     found = re.match(outer.pattern.to_regexp(), text.pattern.value)
     return outer.priority == text.priority and found is not None and found[0] == text.pattern.value
+
+
+def check_distribution(source: Source, document: syntax.Document) -> None:
+    """Raise `LimitExceeded` for rules with too many alternatives, once those inside brackets are multiplied out."""
+    for definition in document.definitions:
+        if not syntax.is_terminal(definition.name) and _n_alternatives(definition.body) > MAX_ALTERNATIVES:
+            message = f'lexer="contextual": rule {definition.name} has more than {MAX_ALTERNATIVES:,} alternatives'
+            hint = "Lark multiplies out what stands inside brackets: give inner parts rules of their own"
+            raise source.too_much(message, definition.position, hint)
+
+
+def _n_alternatives(expression: syntax.Expression) -> int:
+    """How many alternatives Lark makes of an expression, up to a few more than `MAX_ALTERNATIVES`."""
+    count = 1
+    match expression:
+        case syntax.Sequence(items):
+            for item in items:
+                count = min(count * _n_alternatives(item), MAX_ALTERNATIVES + 1)
+        case syntax.Choice(options):
+            count = sum(map(_n_alternatives, options))
+        case syntax.Repeated(item, low, high):
+            count = _n_alternatives(item)
+            if high is not None and high < _REPEATS_BY_RULES:
+                count = sum(count**times for times in range(low, high + 1))
+    return min(count, MAX_ALTERNATIVES + 1)
 
 
 def tables(source: Source, start: str, folder: Path | None) -> Tables:

@@ -18,6 +18,7 @@ from pgen.language import ir
 from pgen.language.grammar import syntax
 from pgen.language.grammar.definitions import Entry, Scope
 from pgen.language.grammar.facts import is_nullable
+from pgen.language.grammar.specials import special_error
 from pgen.language.grammar.syntax import Expression
 from pgen.language.regex import syntax as regexes
 from pgen.language.regex.compiler import compile_tree
@@ -135,7 +136,7 @@ class Terminals:
             case syntax.Schema(schema, position):
                 return Part(_schema_node(schema, scope, position), None, 1)
             case syntax.Special(name, position):
-                raise special_error(scope, name, position)
+                raise special_error(name, scope, position)
             case syntax.Call(name=name, position=position):
                 raise scope.source.invalid(f"template {name} inside a terminal", position, "only rules can use it")
             case syntax.Text() | syntax.Pattern() | syntax.Range():
@@ -161,15 +162,11 @@ def _references(entry: Entry) -> Iterator[tuple[str, Scope, int]]:
 
 
 def _check_defined(entry: Entry, scope: Scope, position: int) -> None:
+    if entry.special is not None:
+        raise special_error(entry.special, scope, position)
     if entry.declared:
-        hint = "pgen has no lexer callbacks: define the terminal"
+        hint = "define the terminal, or give the special token that it stands for: declared={name: token}"
         raise scope.source.unsupported(f"{entry.said} is only declared, so it has no text", position, hint)
-
-
-def special_error(scope: Scope, name: str, position: int) -> PgenError:
-    """The error about a token that stands for no text."""
-    hint = "a language is a set of texts: put special tokens into the prompt, or end the text there with stop="
-    return scope.source.unsupported(f"the special token {name} stands for no text", position, hint)
 
 
 def check_pattern(pattern: syntax.Pattern, scope: Scope) -> regexes.Tree:
@@ -279,7 +276,11 @@ def _schema_node(schema: Any, scope: Scope, position: int) -> ir.Node:
         raise scope.source.inside(error, "in this schema", position) from None
     if language.residual:
         what = "; ".join(fact.description for fact in language.residual)
-        raise scope.source.unsupported(f"this schema leaves a residual: {what}", position)
+        hint = (
+            "a grammar is held by masks alone: close objects by additionalProperties: false, "
+            "leave such keywords out, or use pgen.JSONSchema by itself"
+        )
+        raise scope.source.unsupported(f"this schema leaves a residual: {what}", position, hint)
     return language.node
 
 

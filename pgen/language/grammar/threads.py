@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 from pgen.errors import LimitExceeded, UnsupportedFeature
 from pgen.language import ir
@@ -128,7 +129,7 @@ class Threads:
                 borders.setdefault(high + 1, {})[ranges] = None
         members = dict[frozenset[ir.Ranges], list[tuple[int, int]]]()
         inside, points = frozenset[ir.Ranges](), sorted(borders)
-        for low, after in zip(points, [*points[1:], 0], strict=True):
+        for low, after in pairwise(points):
             inside ^= frozenset(borders[low])
             if inside:
                 members.setdefault(inside, []).append((low, after - 1))

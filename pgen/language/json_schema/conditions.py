@@ -28,6 +28,9 @@ def parts(reader: Reader, schema: Schema, pointer: str) -> Iterator[Part]:
         yield "not", _outside(reader, schema["not"], "not", pointer)
     if "if" in schema and ("then" in schema or "else" in schema):
         yield "if", _conditional(reader, schema, pointer)
+    elif "if" in schema:
+        # It constrains nothing, but validators evaluate it: it must be a schema.
+        reader.read(schema["if"], f"{pointer}/if")
     for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
         for name, needed in schema.get(keyword, {}).items():
             yield keyword, _dependent(reader, keyword, name, needed, pointer)

@@ -111,10 +111,12 @@ class _Collector:
 
     def _items(self, schema: Schema, certain: bool) -> None:
         found = self._found
-        listed = schema.get("items") if isinstance(schema.get("items"), list) else schema.get("prefixItems", ())
+        is_list = isinstance(schema.get("items"), list)
+        listed = schema["items"] if is_list else schema.get("prefixItems", ())
         found.n_items = max(found.n_items, len(listed or ()))
-        every = any(name in schema for name in ("additionalItems", "unevaluatedItems", "contains"))
-        every |= "items" in schema and not isinstance(schema["items"], list)
+        every = "unevaluatedItems" in schema or "contains" in schema
+        # `additionalItems` goes with a list of `items` and means nothing without.
+        every |= "additionalItems" in schema if is_list else "items" in schema
         found.every_item |= every
         if listed or every:
             found.certain_items &= certain and "contains" not in schema

@@ -26,7 +26,7 @@ def is_number(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return is_number(value) and value >= 0 and float(value).is_integer()
+    return is_number(value) and value >= 0 and (isinstance(value, int) or value.is_integer())
 
 
 def _is_schema(value: Any) -> bool:
@@ -85,7 +85,8 @@ _EXPECTED: tuple[tuple[str, Check, str], ...] = (
     ("a type name or a list of them", lambda v: _is_string(v) or (_is_names(v) and len(v) > 0), "type"),
 )
 _CHECKS = {name: (expected, check) for expected, check, names in _EXPECTED for name in names.split()}
-_ANY: tuple[str, Check] = ("any value", lambda value: True)
+_CHECKS["const"] = "any value", lambda value: True
+_EXCLUSIVE = ("exclusiveMinimum", "exclusiveMaximum")
 
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
@@ -135,13 +136,11 @@ def _accepts(name: str, value: Any, dialect: Dialect) -> bool:
     """Whether a value has the type of a keyword in older drafts."""
     if name == "items" and isinstance(value, list):
         return (dialect.lenient or "prefixItems" not in dialect.keywords) and all(map(_is_schema, value))
-    if name in ("exclusiveMinimum", "exclusiveMaximum") and (dialect.lenient or dialect == DRAFT_4):
-        return isinstance(value, bool)
-    return False
+    return name in _EXCLUSIVE and dialect.lenient and isinstance(value, bool)
 
 
 def _check_value(name: str, value: Any, pointer: str, dialect: Dialect) -> None:
-    expected, check = _CHECKS.get(name, _ANY)
+    expected, check = _CHECKS["uniqueItems" if name in _EXCLUSIVE and dialect == DRAFT_4 else name]
     if not check(value) and not _accepts(name, value, dialect):
         raise InvalidLanguage(
             f"{name} must be {expected}, not {value!r:.80}",
@@ -153,7 +152,9 @@ def _check_value(name: str, value: Any, pointer: str, dialect: Dialect) -> None:
 def _hint(name: str, value: Any) -> str | None:
     if name == "items" and isinstance(value, list):
         return "since draft 2020-12 a list of item schemas is called prefixItems"
-    if name in ("exclusiveMinimum", "exclusiveMaximum") and isinstance(value, bool):
+    if name in _EXCLUSIVE and is_number(value):
+        return f"in draft 4 {name} says whether the bound itself is excluded"
+    if name in _EXCLUSIVE and isinstance(value, bool):
         return f"since draft 6 {name} is the bound itself"
     return None
 

@@ -30,7 +30,7 @@ from pgen.language.json_schema.shapes import (
     Value,
     join,
 )
-from pgen.language.json_schema.spelling import quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, behind_quote, quoted, spelled
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.emit import Emitter
@@ -95,7 +95,7 @@ class Members:
         self.emitter.repeats_names = True
         if self.shape.required:
             self._leave_open("required")
-        return [ir.separated(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
+        return [_listed(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
 
     def _tracked(self, n_members: int) -> bool:
         """Whether this object is exact in any order; takes its steps from those of the schema."""
@@ -126,7 +126,7 @@ class Members:
         comma = self.emitter.layout.comma(self.depth)
         if low == 0 and (high is None or extra == ir.EMPTY):
             kinds = [(member, "1" if required else "?") for member, required in members]
-            yield ir.separated(comma, [*kinds, (extra, "*")])
+            yield _listed(comma, [*kinds, (extra, "*")])
             return
         after = ir.repeat(ir.concat(comma, extra), low, high)
         tails = [after]
@@ -180,6 +180,12 @@ class Members:
             return ir.EMPTY
         node = self.emitter.node(value, self.depth + 1, self.free)
         return ir.concat(quoted(spelled(name, lean=True)), self.emitter.layout.colon, node)
+
+
+def _listed(comma: ir.Node, members: list[tuple[ir.Node, str]]) -> ir.Node:
+    """Members with commas between them. They share their first quotes: what comes before is one state, not one each."""
+    behind = [(behind_quote(member), kind) for member, kind in members]
+    return ir.concat(QUOTE, ir.separated(ir.concat(comma, QUOTE), behind))
 
 
 def _extra_value(shape: ObjectShape, matched: set[Restriction]) -> Shape:

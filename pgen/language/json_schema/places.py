@@ -18,7 +18,7 @@ from pgen.language.json_schema.dialects import dialect_of
 from pgen.language.json_schema.references import Document, escaped
 from pgen.language.json_schema.strings import in_python
 
-_TOKEN = re.compile(r'[ \t\n\r]+|[{}\[\]:,]|"(?:[^"\\]|\\.)*"?|[^\s{}\[\]:,"]+', re.DOTALL)
+_TOKEN = re.compile(r'[ \t\n\r]+|[{}\[\]:,]|"(?:[^"\\]|\\.)*\\?"?|[^\s{}\[\]:,"]+', re.DOTALL)
 _OF_OBJECTS = (
     "properties",
     "required",
@@ -165,8 +165,8 @@ def _decisive(place: Place, document: Document) -> Iterator[_Keyword]:
         pointers = _applicable(list(_below(pointers, step, document)), document)
     names = _OF_VALUES if place.doing == "value" else _OF_OBJECTS + _OF_ARRAYS
     for pointer in pointers:
-        schema = document.at(pointer)
-        yield from (_Keyword(pointer, name, schema) for name in names if isinstance(schema, dict) and name in schema)
+        schema = document.known_at(pointer)
+        yield from (_Keyword(pointer, name, schema) for name in names if name in schema)
 
 
 def _applicable(waiting: list[str], document: Document) -> list[str]:
@@ -174,8 +174,8 @@ def _applicable(waiting: list[str], document: Document) -> list[str]:
     found: dict[str, None] = {}
     while waiting:
         pointer = waiting.pop(0)
-        schema = document.at(pointer)
-        if pointer in found or not isinstance(schema, dict):
+        schema = document.known_at(pointer)
+        if pointer in found:
             continue
         found[pointer] = None
         for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
@@ -190,7 +190,7 @@ def _applicable(waiting: list[str], document: Document) -> list[str]:
 def _below(pointers: list[str], step: str | int, document: Document) -> Iterator[str]:
     """The schemas of a member of the values that the schemas at some pointers describe."""
     for pointer in pointers:
-        schema = document.at(pointer)
+        schema = document.known_at(pointer)
         steps = _of_item(schema, step) if isinstance(step, int) else _of_property(schema, step)
         yield from (pointer + found for found in steps)
 
@@ -223,8 +223,12 @@ def _blamed(found: list[_Keyword], doing: str, text: str, assert_formats: bool) 
         return []
     if doing == "value":
         return [part for part in found if _fails(part, value, assert_formats)]
-    known = [part for part in found if part.name == "properties" and value in part.schema["properties"]]
+    known = [part for part in found if part.name == "properties" and _has(part.schema, value)]
     return known or [part for part in found if part.name in ("additionalProperties", "unevaluatedProperties")]
+
+
+def _has(schema: Mapping[str, Any], name: Any) -> bool:
+    return isinstance(name, str) and name in schema["properties"]
 
 
 def _fails(part: _Keyword, value: Any, assert_formats: bool) -> bool:

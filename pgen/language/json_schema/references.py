@@ -65,9 +65,14 @@ class Document:
         """Remember what a schema is called; the base URI inside it."""
         if not isinstance(schema, dict):
             return base
-        named = schema.get(self.dialect.identifier)
+        identifier = self.dialect.identifier
+        named = schema.get(identifier)
+        if identifier in schema and not isinstance(named, str):
+            raise InvalidLanguage(
+                f"{identifier} must be a string, not {named!r:.80}", pointer=f"{pointer}/{identifier}"
+            )
         if isinstance(named, str) and not (self.dialect.lone_references and "$ref" in schema):
-            uri, fragment = urldefrag(_joined(base, named))
+            uri, fragment = urldefrag(_joined(base, named, f"{pointer}/{identifier}"))
             if fragment and self.dialect.lone_references:
                 self._anchors.setdefault((uri, fragment), pointer)
             if uri != base or not pointer:
@@ -86,7 +91,7 @@ class Document:
 
         Raises `InvalidLanguage` where there is nothing, `UnsupportedFeature` outside the document.
         """
-        uri, fragment = urldefrag(_joined(self._base(pointer), reference))
+        uri, fragment = urldefrag(_joined(self._base(pointer), reference, pointer))
         if uri not in self._resources:
             if uri.rstrip("#") in METASCHEMAS and not fragment:
                 return None
@@ -130,6 +135,15 @@ class Document:
                 raise LookupError(pointer)
         return place
 
+    def known_at(self, pointer: str) -> dict[str, Any]:
+        """The keywords that the draft knows of the schema at a JSON pointer."""
+        schema = self.at(pointer)
+        if not isinstance(schema, dict):
+            return {}
+        if self.dialect.lone_references and "$ref" in schema:
+            return {"$ref": schema["$ref"]}
+        return {name: value for name, value in schema.items() if name in self.dialect.keywords}
+
     def _base(self, pointer: str) -> str:
         while pointer not in self._bases:
             pointer = pointer.rpartition("/")[0]
@@ -151,6 +165,12 @@ def subschemas(schema: Any) -> Iterator[tuple[Any, str]]:
             yield from ((part, f"/{keyword}/{escaped(name)}") for name, part in schema[keyword].items())
 
 
-def _joined(base: str, reference: str) -> str:
-    # urljoin drops the base of schemes that it does not know, such as urn.
-    return urldefrag(base).url + reference if reference.startswith("#") or not reference else urljoin(base, reference)
+def _joined(base: str, reference: str, pointer: str) -> str:
+    """The URI that a reference at `pointer` means. Raises `InvalidLanguage` if it is none."""
+    try:
+        # urljoin drops the base of schemes that it does not know, such as urn.
+        if reference.startswith("#") or not reference:
+            return urldefrag(base).url + reference
+        return urljoin(base, reference)
+    except ValueError as error:
+        raise InvalidLanguage(f"{reference!r:.80} is no URI reference: {error}", pointer=pointer) from None

@@ -36,8 +36,8 @@ def spelled(node: ir.Node, lean: bool = False) -> ir.Node:
         return _character(node.ranges, lean)
     if isinstance(node, ir.Literal):
         return ir.concat(*(_character(((ord(c), ord(c)),), lean) for c in node.data.decode()))
-    if node == ir.ANY_TEXT:
-        return body(0, None)
+    if isinstance(node, ir.Repeat) and node.item == ir.ANY_CHAR and node.high is None:
+        return body(node.low, None)
     if isinstance(node, ir.Words):
         return ir.union(*(spelled(ir.literal(word), lean) for word in node.words))
     if isinstance(node, ir.Repeat):
@@ -75,6 +75,21 @@ def body(low: int, high: int | None) -> ir.Node:
 def quoted(node: ir.Node) -> ir.Node:
     """A string body between its quotes."""
     return ir.concat(QUOTE, node, QUOTE)
+
+
+def behind_quote(node: ir.Node) -> ir.Node:
+    """What follows the quote that every member of a node begins with."""
+    match node:
+        case ir.Literal(data):
+            return ir.literal(data.removeprefix(b'"'))
+        case ir.Words(words):
+            return ir.word_set(word.removeprefix(b'"') for word in words)
+        case ir.Concat(parts):
+            return ir.concat(behind_quote(parts[0]), *parts[1:])
+        case ir.Union(parts):
+            return ir.union(*map(behind_quote, parts))
+    assert node == ir.EMPTY, "members of objects begin with a quote"
+    return node
 
 
 def dumped(value: str) -> ir.Node:

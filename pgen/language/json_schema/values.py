@@ -6,17 +6,21 @@ This is the oracle of the design: what masks leave open is settled here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pgen.errors import LimitExceeded
 from pgen.language.base import late
 from pgen.language.json_schema import validators
 from pgen.language.json_schema.dialects import VALIDATION, dialect_of
 from pgen.language.json_schema.numbers import is_multiple
 from pgen.language.json_schema.references import subschemas
 from pgen.language.json_schema.strings import in_python
+
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:]')
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -37,7 +41,10 @@ class WrittenFloat(float):
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises `ValueError` on what is not JSON (NaN too) and on duplicate names."""
-    return json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_distinct)
+    try:
+        return json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_distinct)
+    except RecursionError:
+        raise _too_deep() from None
 
 
 def has_distinct_names(text: str) -> bool:
@@ -46,7 +53,32 @@ def has_distinct_names(text: str) -> bool:
         parse(text)
     except ValueError:
         return False
+    except LimitExceeded:
+        return _names_differ(text)
     return True
+
+
+def _names_differ(text: str) -> bool:
+    """`has_distinct_names` of a JSON text of any depth."""
+    names, last = list[set[str]](), ""
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if piece in "{[":
+            names.append(set())
+        elif piece in "}]":
+            names.pop()
+        elif piece == ":":
+            name = json.loads(last)
+            if name in names[-1]:
+                return False
+            names[-1].add(name)
+        else:
+            last = piece
+    return True
+
+
+def _too_deep() -> LimitExceeded:
+    return LimitExceeded("the JSON text nests too deep for its value to be checked", hint="use fewer levels")
 
 
 def _reject_constant(name: str) -> Any:
@@ -74,7 +106,12 @@ def first_error(schema_text: str, assert_formats: bool, text: str, resources_tex
         value = json.loads(text, parse_float=WrittenFloat, parse_constant=_reject_constant)
     except ValueError as error:
         return str(error)
-    found = next(iter(_validator(schema_text, assert_formats, resources_text).iter_errors(value)), None)
+    except RecursionError:
+        raise _too_deep() from None
+    try:
+        found = next(iter(_validator(schema_text, assert_formats, resources_text).iter_errors(value)), None)
+    except RecursionError:
+        raise _too_deep() from None
     return None if found is None else f"{found.message} (at {found.json_path})"
 
 

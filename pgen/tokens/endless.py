@@ -1,0 +1,204 @@
+"""From which NFA states does everyday text, of any length, never leave the language?
+
+Inside a JSON string, or its name among a hundred others, a walk would follow every word of
+the vocabulary only to find it allowed. Here this is seen once for all, on the NFA: a state is
+*endless* if it, or what its jumps and calls lead to, has for every character of the widest class of slices
+(`pgen.tokens.slices`) a way to an endless state from which tokens lead to the end. That is a
+greatest fixpoint: begin with every NFA state at every place inside the bytes of a
+character, and take away those that miss a byte, until nothing changes. A DFA state with an
+endless member allows all tokens of that class, whatever its other members do. Ways through
+returns are left out, which loses states, never correctness.
+
+A few sweeps of linear cost, since chains of states are mostly numbered in order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, Nfa
+from pgen.automata.memory import Memory, ints, longs
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Flags = NDArray[np.uint64]
+
+WHOLE_CHARACTER = 1
+"""The target of the edges that end a character."""
+MAX_SWEEPS = 64
+"""Sweeps after which no state counts as endless: a loss of speed, where long chains are out of order."""
+
+
+@njit(cache=True)
+def mark_endless(nfa: Nfa, edges: Ints) -> None:
+    """Fill `Nfa.endless`: the most single-byte tokens from where everyday text leads to the end, -1 if it may leave.
+
+    `edges` are those of the class: place inside a character, first byte, last byte, next place.
+    """
+    steps, start = _steps(nfa, edges)
+    needed, n_states = _needed(steps), nfa.live.shape[0]
+    kept, states = np.full(n_states, ~np.uint64(0), np.uint64), np.arange(n_states)[::-1].copy()
+    nfa.endless[:] = -1
+    held = _held(nfa, steps, start, kept, states)
+    # What holds no step at first never will: most states are of names and signs.
+    states = np.array([state for state in states if held[state].any()], np.int64)
+    kept[:] = 0
+    for state in states:
+        kept[state] = _complete(needed, held, state)
+    for _ in range(MAX_SWEEPS):
+        if not _reduce(nfa, steps, start, needed, kept, states):
+            _spread(nfa, kept, states)
+            return
+
+
+@njit(cache=True)
+def endless_bound(memory: Memory, state: int) -> int:
+    """At most so many single-byte tokens lead to the end from wherever everyday text leads; -1 if it may leave."""
+    start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
+    endless, behind, bound = ints(memory, ENDLESS), ints(memory, NODE_FARTHEST), np.int64(-1)
+    for i in range(start[state], start[state + 1]):
+        if endless[arena[i]] >= 0:
+            far = min(np.int64(FAR), np.int64(endless[arena[i]]) + np.int64(behind[arena_stack[i]]))
+            bound = far if bound < 0 else min(bound, far)
+    return int(bound)
+
+
+@njit(cache=True)
+def _steps(nfa: Nfa, edges: Ints) -> tuple[Ints, Ints]:
+    """`(S, 2)` steps inside characters by byte class: from which place to which; and where each class's begin."""
+    class_of, n_steps = nfa.class_of, 0
+    start = np.zeros(np.int64(class_of[255]) + 2, np.int32)
+    steps = np.empty((edges.shape[0] * start.shape[0], 2), np.int32)
+    for symbol in range(start.shape[0] - 1):
+        for e in range(edges.shape[0]):
+            if class_of[edges[e, 1]] <= symbol <= class_of[edges[e, 2]]:
+                steps[n_steps, 0] = edges[e, 0]
+                steps[n_steps, 1] = 0 if edges[e, 3] == WHOLE_CHARACTER else edges[e, 3]
+                n_steps += 1
+        start[symbol + 1] = n_steps
+    return steps[:n_steps], start
+
+
+@njit(cache=True)
+def _needed(steps: Ints) -> Flags:
+    """`(places, words)` the steps (as bits) at each place; those without any need one that does not exist."""
+    n_words = steps.shape[0] // 64 + 1
+    needed = np.zeros((steps[:, 0].max() + 1, n_words), np.uint64)
+    for k in range(steps.shape[0]):
+        needed[steps[k, 0], k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+    for place in range(needed.shape[0]):
+        if not needed[place].any():
+            needed[place, n_words - 1] = np.uint64(1) << np.uint64(63)
+    return needed
+
+
+@njit(cache=True)
+def _reduce(nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs) -> bool:
+    """Take away the places (bits of `kept (n,)`) at which a state misses a step; whether there were any.
+
+    Of `states`, in descending order: later ones see at once what others lose, so that chains fall in one sweep.
+    """
+    held, own, changed = _held(nfa, steps, start, kept, states), np.empty((1, needed.shape[1]), np.uint64), False
+    for state in states:
+        if kept[state] == 0:
+            continue
+        if changed:
+            _own(nfa, steps, start, kept, state, own, 0)
+            for word in range(held.shape[1]):
+                held[state, word] &= own[0, word] | _onward(nfa, held, state, word)
+        left = kept[state] & _complete(needed, held, state)
+        changed = changed or left != kept[state]
+        kept[state] = left
+    return changed
+
+
+@njit(inline="always")
+def _complete(needed: Flags, held: Flags, state: int) -> np.uint64:
+    """The places (as bits) at which no step is missing."""
+    found = np.uint64(0)
+    for place in range(needed.shape[0]):
+        missing = np.uint64(0)
+        for word in range(held.shape[1]):
+            missing |= needed[place, word] & ~held[state, word]
+        if missing == 0:
+            found |= np.uint64(1) << np.uint64(place)
+    return found
+
+
+@njit(cache=True)
+def _held(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs) -> Flags:
+    """`(n, words)` the steps that each state, or what its jumps and calls lead to, can take to where it is kept."""
+    held = np.zeros((kept.shape[0], steps.shape[0] // 64 + 1), np.uint64)
+    for state in states:
+        _own(nfa, steps, start, kept, state, held, state)
+    changed = True
+    while changed:
+        changed = False
+        for state in states:
+            for word in range(held.shape[1]):
+                more = held[state, word] | _onward(nfa, held, state, word)
+                changed = changed or more != held[state, word]
+                held[state, word] = more
+    return held
+
+
+@njit(inline="always")
+def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flags, row: int) -> None:
+    """Fill a row of `held` with the steps that the edges of a state take to where it is kept."""
+    for word in range(held.shape[1]):
+        held[row, word] = 0
+    for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
+        places = kept[nfa.edge_target[e]]
+        if not nfa.live[nfa.edge_target[e]]:
+            places &= ~np.uint64(1)
+        if places != 0:
+            for k in range(start[nfa.edge_low[e]], start[np.int64(nfa.edge_high[e]) + 1]):
+                if places >> np.uint64(steps[k, 1]) & np.uint64(1):
+                    held[row, k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+
+
+@njit(inline="always")
+def _onward(nfa: Nfa, held: Flags, state: int, word: int) -> np.uint64:
+    """One word of what is held wherever the jumps and calls of a state lead."""
+    found = np.uint64(0)
+    for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
+        found |= held[nfa.jump_target[j], word]
+    for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
+        found |= held[nfa.begin[nfa.call_rule[c]], word]
+    return found
+
+
+@njit(cache=True)
+def _spread(nfa: Nfa, kept: Flags, states: Longs) -> None:
+    """Enter the largest distance to the end among the states that everyday text leads to, unless it grows and grows."""
+    most = np.full(kept.shape[0], -1, np.int64)
+    for _ in range(MAX_SWEEPS):
+        changed = False
+        for state in states:
+            far = max(most[state], _farthest_onward(nfa, state, most))
+            if kept[state] != 0:
+                far = max(far, np.int64(nfa.farthest[state]))
+            for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
+                if kept[nfa.edge_target[e]] != 0:
+                    far = max(far, most[nfa.edge_target[e]])
+            changed = changed or far != most[state]
+            most[state] = far
+        if not changed:
+            for state in states:
+                nfa.endless[state] = min(most[state], FAR) if kept[state] & np.uint64(1) != 0 else -1
+            return
+
+
+@njit(inline="always")
+def _farthest_onward(nfa: Nfa, state: int, most: Longs) -> int:
+    """The largest distance behind jumps, and behind calls with what comes after their return; -1 for none."""
+    far = np.int64(-1)
+    for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
+        far = max(far, most[nfa.jump_target[j]])
+    for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
+        inside = most[nfa.begin[nfa.call_rule[c]]]
+        if inside >= 0:
+            far = max(far, inside + np.int64(nfa.farthest[nfa.call_target[c]]))
+    return int(far)

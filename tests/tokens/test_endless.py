@@ -1,0 +1,98 @@
+"""Endless states decide how masks are computed, not what they are: against the acceptor, character by character."""
+
+import random
+
+import numpy as np
+import pytest
+
+import pgen
+from pgen.automata.dfa import LazyDFA
+from pgen.automata.layout import DEAD, UNMARKED
+from pgen.automata.nfa import fragment
+from pgen.tokens import Vocabulary
+from pgen.tokens.endless import mark_endless
+from pgen.tokens.lexicon import lexicon_of
+
+RNG = random.Random(0)
+WORDS = ["".join(RNG.choices("etaoin stame", k=RNG.randint(1, 20))).encode() for _ in range(300)]
+WORDS += [word + ending for word in WORDS[:120] for ending in (b'"', b'":', "é".encode(), "日本".encode(), b"\xe6\x97")]
+TOKENS = list(dict.fromkeys([bytes([b]) for b in range(256)] + WORDS))
+VOCABULARY = Vocabulary([*TOKENS, b""], eos=len(TOKENS))
+
+NAMES = {name: {"type": "integer"} for name in ("name", "names", "team", "tea", "state", "é", "日本")}
+OPEN = {"type": "object", "properties": NAMES, "additionalProperties": {"type": "string"}}
+LANGUAGES = {
+    "names": pgen.JSONSchema(OPEN),
+    "names in any order": pgen.JSONSchema(OPEN, property_order="any"),
+    "required behind": pgen.JSONSchema({**OPEN, "required": ["state"]}),
+    "closed names": pgen.JSONSchema({**OPEN, "additionalProperties": False}),
+    "any value": pgen.JSONSchema(True),
+    "bounded strings": pgen.JSONSchema({"anyOf": [{"type": "string", "maxLength": 30}, OPEN]}),
+    "text": pgen.Regex(r'"([^"\\\x00-\x1f]|\\["n])*"x{9}'),
+    "long, then not": pgen.Regex(r".{0,40}|[ts]+"),
+    "but one character": pgen.Regex(r"[^本]*"),
+    "but one after a while": pgen.Regex(r"[eta]{2,6}[^本]*|[^e]*"),
+    "grammar": pgen.Grammar('start: "(" start ")" | QUOTED\nQUOTED: /"[^"]*"/'),
+    "grammar of all texts": pgen.Grammar("start: | /(?s:.)/ start"),
+}
+ENDLESS = {
+    name
+    for name in LANGUAGES
+    if name not in ("closed names", "long, then not", "but one character", "but one after a while")
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_masks_equal_completability(name):
+    language = LANGUAGES[name]
+    automaton = language.compile(VOCABULARY)
+    rng, state, prefix = random.Random(2), automaton.start, b""
+    for _ in range(9):
+        expected = [v for v, token in enumerate(TOKENS) if language.completable(prefix + token)]
+        expected += [len(TOKENS)] * language.matches(prefix)
+        allowed = automaton.allowed_tokens(state).tolist()
+        assert allowed == expected, (prefix, [TOKENS[v] for v in set(allowed) ^ set(expected) if v < len(TOKENS)])
+        if not automaton.has_continuation(state):
+            break
+        # A quote where there may be one leads to names and strings, long words into the middle of them.
+        token = max(
+            rng.sample([v for v in allowed if v < len(TOKENS)], min(len(allowed), 3)), key=lambda v: len(TOKENS[v])
+        )
+        token = TOKENS.index(b'"') if TOKENS.index(b'"') in allowed and len(prefix) < 4 else token
+        state, prefix = automaton.advance(state, token), prefix + TOKENS[token]
+
+
+@pytest.mark.parametrize("name", ["names", "required behind", "text", "grammar"])
+@pytest.mark.parametrize("budget", range(1, 24, 2))
+def test_budgets(name, budget):
+    """What a mask takes for granted about distances is a bound: no token is allowed that does not fit."""
+    automaton = LANGUAGES[name].compile(VOCABULARY)
+    for beginning in ('"te', '{"nam', '{"nox', '("te'):
+        try:
+            state = automaton.run([TOKENS.index(bytes([byte])) for byte in beginning.encode()])
+        except pgen.PgenError:
+            continue
+        mask = np.unpackbits(automaton.mask(state, budget).view(np.uint8), bitorder="little")
+        for token in automaton.allowed_tokens(state).tolist():
+            if token < len(TOKENS):
+                fits = automaton.distance_to_accept(automaton.advance(state, token)) <= budget - 1
+                assert mask[token] == fits, (beginning, TOKENS[token])
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_everyday_text_never_leaves_endless_states(name):
+    """Each endless NFA state on its own, along random characters of the class."""
+    dfa = LazyDFA(fragment(LANGUAGES[name].node))
+    assert set(dfa.nfa.endless.tolist()) == {UNMARKED}
+    mark_endless(dfa.nfa, lexicon_of(VOCABULARY).slices.widest)
+    endless = np.flatnonzero(dfa.nfa.endless >= 0)
+    assert bool(len(endless)) == (name in ENDLESS)
+    rng = random.Random(3)
+    for member in endless.tolist():
+        for _ in range(10):
+            text = "".join(
+                rng.choices(
+                    ["name", "t", "e", " ", "~", "é", "日", "本", "s", "{", "\U0001f600", "\x80", "\uffff"], k=12
+                )
+            )
+            assert dfa.run(dfa.entered(member), text.encode()) != DEAD, (member, text)
