@@ -41,16 +41,14 @@ def mark_endless(nfa: Nfa, edges: Ints) -> None:
     needed, n_states = _needed(steps), nfa.live.shape[0]
     kept, states = np.full(n_states, ~np.uint64(0), np.uint64), np.arange(n_states)[::-1].copy()
     nfa.endless[:] = -1
-    held = _held(nfa, steps, start, kept, states)
-    # What holds no step at first never will: most states are of names and signs.
-    states = np.array([state for state in states if held[state].any()], np.int64)
-    kept[:] = 0
-    for state in states:
-        kept[state] = _complete(needed, held, state)
     for _ in range(MAX_SWEEPS):
-        if not _reduce(nfa, steps, start, needed, kept, states):
+        held = _held(nfa, steps, start, kept, states)
+        changed = _reduce(nfa, steps, start, needed, kept, states, held)
+        if not changed:
             _spread(nfa, kept, states)
             return
+        # What holds no step never will again: most states are of names and signs.
+        states = np.array([state for state in states if held[state].any()], np.int64)
 
 
 @njit(cache=True)
@@ -95,20 +93,21 @@ def _needed(steps: Ints) -> Flags:
 
 
 @njit(cache=True)
-def _reduce(nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs) -> bool:
+def _reduce(nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs, held: Flags) -> bool:
     """Take away the places (bits of `kept (n,)`) at which a state misses a step; whether there were any.
 
     Of `states`, in descending order: later ones see at once what others lose, so that chains fall in one sweep.
     """
-    held, own, changed = _held(nfa, steps, start, kept, states), np.empty((1, needed.shape[1]), np.uint64), False
+    own, changed = np.empty((1, needed.shape[1]), np.uint64), False
     for state in states:
         if kept[state] == 0:
             continue
-        if changed:
+        left = kept[state] & _complete(needed, held, state)
+        if left != 0 and changed:
             _own(nfa, steps, start, kept, state, own, 0)
             for word in range(held.shape[1]):
                 held[state, word] &= own[0, word] | _onward(nfa, held, state, word)
-        left = kept[state] & _complete(needed, held, state)
+            left &= _complete(needed, held, state)
         changed = changed or left != kept[state]
         kept[state] = left
     return changed
@@ -133,15 +132,23 @@ def _held(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs) -> Fla
     held = np.zeros((kept.shape[0], steps.shape[0] // 64 + 1), np.uint64)
     for state in states:
         _own(nfa, steps, start, kept, state, held, state)
+    linked = np.array([state for state in states if _is_linked(nfa, state)], np.int64)
     changed = True
     while changed:
         changed = False
-        for state in states:
+        for state in linked:
             for word in range(held.shape[1]):
                 more = held[state, word] | _onward(nfa, held, state, word)
                 changed = changed or more != held[state, word]
                 held[state, word] = more
     return held
+
+
+@njit(inline="always")
+def _is_linked(nfa: Nfa, state: int) -> bool:
+    """Whether jumps or calls lead on from a state."""
+    jump_start, call_start = nfa.jump_start, nfa.call_start
+    return bool(jump_start[state] < jump_start[state + 1] or call_start[state] < call_start[state + 1])
 
 
 @njit(inline="always")

@@ -184,6 +184,10 @@ def test_inline_schemas() -> None:
     holds(terminal, ["null!", "x"], ["null"])
     with pytest.raises(UnsupportedFeature, match=r"residual.*uniqueItems"):
         Grammar('start: %json {"type": "array", "uniqueItems": true, "items": {"type": "integer"}, "maxItems": 3}\n')
+    free = Grammar('start: %json {"properties": {"a": {"type": "null"}}, "type": "object", "minProperties": 1} ";"\n')
+    holds(free, ['{"a": null};', '{"b": 1, "b": 2};', '{"a": null, "b": {"c": []}};'], ["{};", '{"b": 1, "a": 1};'])
+    with pytest.raises(UnsupportedFeature, match="two properties of one name"):
+        Grammar('start: %json {"type": "object", "minProperties": 2}\n')
     with pytest.raises(InvalidLanguage, match=r"in this schema.*line 1, column 8"):
         Grammar('start: %json {"type": "nope"}\n')
 

@@ -39,10 +39,10 @@ class Grammar(Language):
     LALR(1) grammars without conflicts.
 
     Besides Lark's own syntax: `A & B` and `~A` in terminals, `%json {...}` (a JSON text
-    that is valid by a schema; no residual), `x{2,3}` for `x~2..3`, `name[lazy]: ...`
-    (the members of a terminal that do not begin with a shorter one). Strings and
-    comments of Lark's `common` and `python` end where they first can, as their lazy
-    quantifiers are meant.
+    that is valid by a schema; no residual, so undeclared names may repeat, as they may
+    in JSON), `x{2,3}` for `x~2..3`, `name[lazy]: ...` (the members of a terminal that do not
+    begin with a shorter one). Strings and comments of Lark's `common` and `python` end where
+    they first can, as their lazy quantifiers are meant.
 
     `<|name|>`, `<name>` and `<[ids]>` in rules are special tokens of the vocabulary that the
     language is compiled with; `declared` says which ones the `%declare`d terminals are. As

@@ -269,17 +269,17 @@ def _shortest(node: ir.Node) -> ir.Node:
 
 def _schema_node(schema: Any, scope: Scope, position: int) -> ir.Node:
     from pgen.language.json_schema import JSONSchema
+    from pgen.language.json_schema.values import has_distinct_names
 
     try:
         language = JSONSchema(schema)
     except PgenError as error:
         raise scope.source.inside(error, "in this schema", position) from None
-    if language.residual:
-        what = "; ".join(fact.description for fact in language.residual)
-        hint = (
-            "a grammar is held by masks alone: close objects by additionalProperties: false, "
-            "leave such keywords out, or use pgen.JSONSchema by itself"
-        )
+    matters = language.distinct_names_matter
+    residual = [fact.description for fact in language.residual if matters or fact.holds is not has_distinct_names]
+    if residual:
+        what = "; ".join(residual)
+        hint = "a grammar is held by masks alone: leave such keywords out, or use pgen.JSONSchema by itself"
         raise scope.source.unsupported(f"this schema leaves a residual: {what}", position, hint)
     return language.node
 

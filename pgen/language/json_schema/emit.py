@@ -48,7 +48,8 @@ class Emitter:
     """Builds nodes in one layout.
 
     `open_places` collects what nodes leave open, by keyword and pointer; `repeats_names` says
-    whether a name might come twice in an object; `order_steps` counts what exact objects in
+    whether a name might come twice in an object, `counts_repeats` whether that could pass for the
+    number of properties that an object needs; `order_steps` counts what exact objects in
     any order take.
     """
 
@@ -56,6 +57,7 @@ class Emitter:
     any_order: bool = False
     open_places: dict[tuple[str, str], None] = field(default_factory=dict)
     repeats_names: bool = False
+    counts_repeats: bool = False
     order_steps: int = 0
     _nodes: dict[tuple[Shape, int, int], ir.Node] = field(default_factory=dict)
     _rules: dict[str, ir.Node] = field(default_factory=dict)

@@ -50,15 +50,16 @@ class JSONSchema(Language):
     branches of `oneOf` that may overlap, `unevaluated…` next to branches that need not
     apply, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on at most 1,024 integers, counts of
     properties where some are optional, and in any order the required ones of objects
-    with more than 3 properties.
+    with more than 5 properties.
 
-    `properties` holds the names that the top level declares, in order; `source` what
-    was passed, `schema` the JSON Schema in use. Raises `InvalidLanguage` on malformed
-    schemas and where no value is valid, `UnsupportedFeature` on references out of the
-    document and patterns that are not regular, both naming the JSON pointer.
+    `properties` holds the names that the top level declares, in order; `distinct_names_matter`
+    says whether a text of `node` with two properties of one name could be invalid as a parser reads
+    it, which keeps the last of them; `source` is what was passed, `schema` the JSON Schema in use.
+    Raises `InvalidLanguage` on malformed schemas and where no value is valid, `UnsupportedFeature` on
+    references out of the document and patterns that are not regular, both naming the JSON pointer.
     """
 
-    __slots__ = ("assert_formats", "properties", "resources", "schema", "source")
+    __slots__ = ("assert_formats", "distinct_names_matter", "properties", "resources", "schema", "source")
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class JSONSchema(Language):
         if node == ir.EMPTY:
             raise InvalidLanguage("no value is valid by this schema", pointer="")
         self.properties = _declared(shape)
+        self.distinct_names_matter = emitter.counts_repeats or emitter.any_order
         residual = _residual(self.schema, self.resources, reader, emitter)
         super().__init__(node, description=f"JSONSchema({_title(self.source)})", residual=residual)
 

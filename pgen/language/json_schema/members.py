@@ -67,6 +67,8 @@ class Members:
         extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
         if extra != ir.EMPTY and (self.shape.high is None or self.shape.high > 1):
             self.emitter.repeats_names = True
+            # One name that is not declared is there at least; more may be one and the same.
+            self.emitter.counts_repeats |= self.shape.low > len(self.shape.required) + 1
         if self.emitter.any_order and len(members) + (extra != ir.EMPTY) > 1:
             forms = self._in_any_order(members, extra)
         else:
