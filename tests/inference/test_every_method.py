@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -80,7 +81,8 @@ UNBIASED = [
 
 
 def shown(value):
-    return getattr(value, "__name__", None) or repr(value).replace(" ", "")[:90]
+    # Without addresses, which differ between the workers of a test run.
+    return getattr(value, "__name__", None) or re.sub(r" at 0x[0-9a-f]+| ", "", repr(value))[:90]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=shown)
