@@ -106,13 +106,18 @@ class Pgen(Engine):
         return pgen.JSONSchema(item.source, whitespace="any", property_order=item.order)
 
     def forget(self) -> None:
-        """Empty every cache of languages and of their automata; those of vocabularies stay."""
+        """Empty every cache of languages and of their automata, then compile one small schema.
+
+        Caches of vocabularies stay, and so there is what any two schemas have in common: strings, white space.
+        """
         for name, module in list(sys.modules.items()):
             if name.startswith(("pgen.automata.", "pgen.language.")):
                 for value in list(vars(module).values()):
                     if getattr(value, "__module__", None) == name and hasattr(value, "cache_clear"):
                         value.cache_clear()
         compile_language.cache_clear()
+        other = pgen.JSONSchema({"properties": {"a": {"type": "null"}}}, whitespace="any").compile(self.vocabulary)
+        other.mask(other.start)
 
 
 class PgenAfresh(Pgen):

@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, UNMARKED, Nfa, Table
+from pgen.automata.arrays import EMPTY, extended, nfa_of
+from pgen.automata.growth import Growth
+from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
-from pgen.automata.pieces import CALL, Fragment
+from pgen.automata.pieces import Fragment
 from pgen.automata.reachability import Trimmed, trim
 from pgen.automata.stacks import empty_stacks, grown_stacks
 from pgen.errors import LimitExceeded
@@ -35,7 +37,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class LazyDFA:
-    """Walks a fragment as a deterministic automaton. Not empty: check `is_empty` first.
+    """Walks a fragment, which may be one that grows, as a deterministic automaton. Not empty: check `is_empty` first.
 
     `farthest` says how many single-byte tokens lead from each NFA state to acceptance
     (default: as many as bytes), `live` from which states tokens do so at all (default: all).
@@ -43,28 +45,31 @@ class LazyDFA:
 
     def __init__(
         self,
-        fragment: Fragment | Trimmed,
+        fragment: Fragment | Trimmed | Growth,
         farthest: NDArray[np.int32] | None = None,
         live: NDArray[np.uint8] | None = None,
     ) -> None:
-        self.fragment, nearest = fragment if isinstance(fragment, Trimmed) else trim(fragment)
+        self._growth = fragment if isinstance(fragment, Growth) else None
+        self.fragment, nearest = _trimmed(fragment)
         self.is_empty = self.fragment.n_states == 0
         self.limits = current()
         self.lock = threading.RLock()
         if self.is_empty:
             return
-        self.nfa = _nfa(self.fragment)
-        self.n_classes = int(self.nfa.class_of[255]) + 1
-        self.nfa = self.nfa._replace(
-            live=np.ones(self.fragment.n_states, np.uint8) if live is None else live,
-            nearest=nearest,
-            farthest=nearest if farthest is None else farthest,
-        )
-        self.table = _empty_table(self.fragment.n_states, self.n_classes, self.limits)
+        if self._growth is None:
+            self.nfa = nfa_of(self.fragment, nearest, farthest, live)
+        else:
+            self.nfa = self._growth.ahead(extended(EMPTY, self._growth.first))
+        self.table = _empty_table(len(self.nfa.is_end), self.n_classes, self.limits)
         self.memory = memory_of((self.nfa, self.table))
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
-        self._replaced: list[Table] = []
+        self._replaced: list[tuple[Nfa, Table]] = []
         self.start = self.entered(0)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes of bytes there are."""
+        return int(self.nfa.class_of[255]) + 1
 
     def entered(self, member: int) -> int:
         """The state that stands for one NFA state."""
@@ -99,8 +104,11 @@ class LazyDFA:
         return int(state)
 
     def grow(self) -> None:
-        """Double the arrays; raises `LimitExceeded` at the documented limits."""
+        """Write the rule that is needed, or double the arrays; raises `LimitExceeded` at the documented limits."""
         table, n_states = self.table, int(self.table.counters[0])
+        if table.counters[7]:
+            self._write(int(table.counters[7]) - 1)
+            return
         if table.stacks.counters[3]:
             raise LimitExceeded(
                 f"two readings of this text differ in more than {self.limits.nesting:,} nested levels",
@@ -115,54 +123,30 @@ class LazyDFA:
                 hint="nested counted repeats of overlapping classes multiply: use smaller counts or fewer of them,"
                 " or allow more with pgen.Limits",
             )
-        self._replaced.append(table)
-        self.table = _grown(table, capacity, arena)
-        self.memory = memory_of((self.nfa, self.table))
+        self._replace(self.nfa, _grown(table, capacity, arena))
         kernels.rehash(self.memory)
 
+    def _write(self, rule: int) -> None:
+        """Take in the piece of a rule that is about to be called."""
+        assert self._growth is not None, "only rules of languages that grow are unwritten"
+        with self.limits:
+            nfa = extended(self.nfa, self._growth.written(rule))
+        table = _with_members(self.table, len(nfa.is_end))
+        if nfa.class_of is not self.nfa.class_of:
+            table = _with_classes(table, int(nfa.class_of[255]) + 1)
+        table.counters[7] = 0
+        self._replace(nfa, table)
 
-def _byte_classes(edges: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """`class_of (256,)` for the coarsest intervals that no edge cuts, and the edges' first and last class."""
-    border = np.zeros(257, np.bool_)
-    border[edges[:, 1]] = border[edges[:, 2] + 1] = True
-    border[0] = False
-    class_of = np.cumsum(border[:256]).astype(np.uint8)
-    return class_of, class_of[edges[:, 1]], class_of[edges[:, 2]]
-
-
-def _nfa(fragment: Fragment) -> Nfa:
-    """The arrays of a fragment; what depends on tokens is left empty."""
-    is_call = fragment.edges[:, 1] >= CALL
-    edge_start, edges = _by_source(fragment.edges[~is_call], fragment.n_states)
-    call_start, calls = _by_source(fragment.edges[is_call], fragment.n_states)
-    jump_start, jumps = _by_source(fragment.jumps, fragment.n_states)
-    class_of, low, high = _byte_classes(edges)
-    is_end = np.zeros(fragment.n_states, np.uint8)
-    is_end[fragment.ends] = 1
-    return Nfa(
-        edge_start=edge_start,
-        edge_low=low,
-        edge_high=high,
-        edge_target=edges[:, 3].copy(),
-        jump_start=jump_start,
-        jump_target=jumps[:, 1].copy(),
-        call_start=call_start,
-        call_rule=calls[:, 1] - CALL,
-        call_target=calls[:, 3].copy(),
-        begin=fragment.begins,
-        is_end=is_end,
-        live=np.empty(0, np.uint8),
-        nearest=np.empty(0, np.int32),
-        farthest=np.empty(0, np.int32),
-        class_of=class_of,
-        endless=np.full(fragment.n_states, UNMARKED, np.int32),
-    )
+    def _replace(self, nfa: Nfa, table: Table) -> None:
+        self._replaced.append((self.nfa, self.table))
+        self.nfa, self.table = nfa, table
+        self.memory = memory_of((nfa, table))
 
 
-def _by_source(rows: NDArray[np.int32], n_states: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Where each state's rows begin, `(n + 1,)`, and the rows in that order."""
-    ordered = rows[np.argsort(rows[:, 0], kind="stable")]
-    return np.searchsorted(ordered[:, 0], np.arange(n_states + 1)).astype(np.int32), ordered
+def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
+    if isinstance(fragment, Growth):
+        return Trimmed(fragment.first.fragment, fragment.first.nearest)
+    return fragment if isinstance(fragment, Trimmed) else trim(fragment)
 
 
 def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
@@ -180,7 +164,7 @@ def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
         farthest=np.zeros(capacity, np.int32),
         slots=np.zeros(4 * capacity, np.int32),
         stacks=empty_stacks(capacity, limits.nesting),
-        counters=np.array([START, 0, 0, START, 0, 0, 0], np.int64),
+        counters=np.array([START, 0, 0, START, 0, 0, 0, 0], np.int64),
         stamp=scratch[0],
         waiting=scratch[1],
         stack_of=scratch[2],
@@ -193,6 +177,22 @@ def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
     table.transitions[[DEAD, ENDED]] = DEAD
     table.accepting[ENDED] = 1
     return table
+
+
+def _with_members(table: Table, n_members: int) -> Table:
+    """The table for more NFA states: room for what a configuration in the making needs for each."""
+    if n_members <= len(table.stamp):
+        return table
+    stamp, waiting, stack_of, found, todo = np.zeros((5, 2 * n_members), np.int32)
+    return table._replace(stamp=stamp, waiting=waiting, stack_of=stack_of, found=found, todo=todo)
+
+
+def _with_classes(table: Table, n_classes: int) -> Table:
+    """The table for other byte classes: states stay, their transitions have to be found again."""
+    transitions = np.full((len(table.accepting), n_classes), UNKNOWN, np.int32)
+    transitions[[DEAD, ENDED]] = DEAD
+    table.counters[3] = START
+    return table._replace(transitions=transitions, signs=np.zeros(3 * n_classes, np.int64))
 
 
 def _grown(table: Table, capacity: int, arena: int) -> Table:

@@ -147,11 +147,17 @@ def noted_calls(memory: Memory, state: int, stack: int) -> bool:
 
 @njit(cache=True)
 def call(memory: Memory) -> bool:
-    """Enter the first of the pending rules, above one node for all its callers; false if an array is full."""
+    """Enter the first of the pending rules, above one node for all its callers; false if an array is full.
+
+    False, too, if the rule has to be written first; `counters` then say so.
+    """
     counters, node_counters, pending = longs(memory, COUNTERS), longs(memory, NODE_COUNTERS), ints(memory, PENDING)
     waiting, rule = counters[6], pending[0]
     for i in range(1, waiting):
         rule = min(rule, pending[3 * i])
+    if ints(memory, BEGIN)[rule] < 0:
+        counters[7] = rule + 1
+        return False
     base, kept = node_counters[2], 0
     for i in range(waiting):
         if pending[3 * i] == rule:

@@ -34,13 +34,15 @@ class Nfa(NamedTuple):
     call_start: Ints  # (n + 1,)
     call_rule: Ints  # (K,)
     call_target: Ints  # (K,) where a call returns to
-    begin: Ints  # (R,) first state of each rule, callers before those they begin with
+    begin: Ints  # (R,) first state of each rule, callers before those they begin with; -1: to be written
     is_end: Bytes  # (n,) whether a rule returns from here
     live: Bytes  # (n,) whether tokens can lead to the end from here
     nearest: Ints  # (n,) fewest bytes to the end (of the rule): a lower bound, in bytes
     farthest: Ints  # (n,) fewest bytes by single-byte tokens: an upper bound, in tokens
     class_of: Bytes  # (256,)
-    endless: Ints  # (n,) see `pgen.tokens.endless`
+    endless: Ints  # (n,) see `pgen.tokens.endless`, as for the next two
+    inside: NDArray[np.uint64]  # (n,) places inside characters (bits) from which everyday text does not leave
+    beyond: Ints  # (n,) most single-byte tokens to the end from wherever everyday text leads
 
 
 class Stacks(NamedTuple):
@@ -62,7 +64,7 @@ class Table(NamedTuple):
     """Growable arrays of the DFA.
 
     `counters` are the numbers of (states, arena places used, the current mark, states
-    with a complete row, members found, members to do, pending calls).
+    with a complete row, members found, members to do, pending calls, one more than the rule to be written).
     """
 
     transitions: Ints  # (capacity, C); below 0: unknown, -1 of a new state, -2 - c of classes that go where c goes
@@ -103,6 +105,8 @@ class Table(NamedTuple):
     FARTHEST,
     CLASS_OF,
     ENDLESS,
+    INSIDE,
+    BEYOND,
     TRANSITIONS,
     START,
     ARENA,
@@ -131,4 +135,4 @@ class Table(NamedTuple):
     PENDING,
     SIGNS,
     RECENT,
-) = range(44)
+) = range(46)

@@ -18,7 +18,18 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.pieces import CALL, Edges, Fragment, as_edges, as_jumps, characters, network, substrings, word_trie
+from pgen.automata.pieces import (
+    CALL,
+    Edges,
+    Fragment,
+    as_edges,
+    as_jumps,
+    characters,
+    network,
+    others,
+    substrings,
+    word_trie,
+)
 from pgen.automata.rules import normal_form
 from pgen.automata.sharing import MAX_LOOP, Sharing, is_atom, shared_parts
 from pgen.errors import LimitExceeded
@@ -85,19 +96,29 @@ class Builder:
         self._lay(node, start, end)
         while self._waiting:
             part, first, last = self._waiting.pop()
-            rule = self.shared.get(part)
-            if rule is None:
+            symbol = self._call(part)
+            if symbol is None:
                 self._lay(part, first, last)
             else:
-                self._rows.append((first, CALL + rule, CALL + rule, last))
+                self._rows.append((first, symbol, symbol, last))
         return start
+
+    def _call(self, part: ir.Node) -> int | None:
+        """The symbol that calls a part, if it is a rule."""
+        return CALL + self.shared[part] if part in self.shared else None
+
+    def _inner(self) -> Builder:
+        """A builder of a part."""
+        inside = Builder(self._whole)
+        inside.numbers, inside.shared, inside.tails = self.numbers, self.shared, self.tails
+        return inside
 
     def _new(self, count: int) -> range:
         self.n_states += count
         return range(self.n_states - count, self.n_states)
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
-        if isinstance(node, ir.Concat) and node in self.tails:
+        if self.tails and isinstance(node, ir.Concat) and node in self.tails:
             (middle,) = self._new(1)
             cut = len(node.parts) - self.tails[node]
             head, tail = ir.concat(*node.parts[:cut]), ir.Concat(node.parts[cut:])
@@ -117,6 +138,8 @@ class Builder:
                 self._place(word_trie(words), start, end)
             case ir.Substrings(text):
                 self._place(substrings(text), start, end)
+            case ir.Others(words, first, then):
+                self._place(others(words, atom(first), atom(then)), start, end)
             case ir.Network():
                 self._place(network(node), start, end)
             case ir.Concat(parts):
@@ -184,10 +207,8 @@ class Builder:
             self._place(self._copies(item, low, high), start, end)
 
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
-        inside = Builder(self._whole)
-        inside.numbers, inside.shared, inside.tails = self.numbers, self.shared, self.tails
-        if node in self.shared:
-            symbol = CALL + self.shared[node]
+        inside, symbol = self._inner(), self._call(node)
+        if symbol is not None:
             inside.n_states, inside._rows = 2, [(0, symbol, symbol, 1)]
         else:
             inside.lay_apart(node)

@@ -25,6 +25,8 @@ ByteRanges = tuple[tuple[int, int], ...]
 
 CALL = 256
 """An edge from "byte" `CALL + i` to the same is a call of rule i, which returns to its target."""
+OUTSIDE = 1 << 24
+"""From here on a call is of a rule outside of the fragment, by its number in the whole (`pgen.automata.growth`)."""
 
 NO_STATES = np.zeros(0, np.int32)
 
@@ -116,6 +118,63 @@ def network(node: ir.Network) -> Fragment:
             edges.append((source + 2, *sequence[0], states[target, sequence[1:]]))
     jumps = chain(((0, s + 2) for s in node.starts), ((s + 2, 1) for s in node.ends))
     return Fragment(len(states), as_edges(edges), as_jumps(jumps))
+
+
+def others(words: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragment:
+    """`ir.Others`: a trie, from whose states the ways of `first` (of `then`, where no word goes on) lead to a loop."""
+    starts = np.cumsum([0, *map(len, words)])
+    steps, is_word = _prefixes(np.frombuffer(b"".join(words) + b"\0", np.uint8), starts)
+    # The root is the start; the other states of the trie come behind the end, then the loop, and what is inside of it.
+    loop = len(is_word) + 1
+    names = np.append(0, np.arange(2, loop)).astype(np.int32)
+    edges, ways, n_states = [], [], loop + 1
+    for part in (first, then):
+        own = np.append([loop, loop], np.arange(part.n_states - 2) + n_states).astype(np.int32)
+        moved = np.stack([own[part.edges[:, 0]], *part.edges[:, 1:3].T, own[part.edges[:, 3]]], axis=1)
+        ways.append(moved[part.edges[:, 0] == 0])
+        edges.append(moved[part.edges[:, 0] != 0])
+        n_states += part.n_states - 2
+    forth = np.stack([names[steps[:, 0]], steps[:, 1], steps[:, 1], names[steps[:, 2]]], axis=1).astype(np.int32)
+    ends = np.append(names[~is_word], loop).astype(np.int32)
+    jumps = np.stack([ends, np.ones_like(ends)], axis=1)
+    return Fragment(n_states, np.concatenate([*edges, ways[1], forth, _ways_out(steps, names, *ways)]), jumps)
+
+
+@njit(cache=True)
+def _prefixes(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> tuple[Edges, NDArray[np.bool_]]:
+    """`(S, 3)` state, byte, next state for all beginnings of sorted words, in order of state; and which are words."""
+    steps, is_word = np.empty((starts[-1], 3), np.int32), np.zeros(starts[-1] + 1, np.bool_)
+    path, n_states = np.zeros(starts[-1] + 1, np.int32), 1
+    for k in range(starts.shape[0] - 1):
+        length = starts[k + 1] - starts[k]
+        for at in range(_common(data, starts, k - 1, k) if k else 0, length):
+            steps[n_states - 1, 0], steps[n_states - 1, 1] = path[at], data[starts[k] + at]
+            steps[n_states - 1, 2] = path[at + 1] = n_states
+            n_states += 1
+        is_word[path[length]] = True
+    return steps[: n_states - 1].copy(), is_word[:n_states].copy()
+
+
+@njit(cache=True)
+def _ways_out(steps: Edges, names: NDArray[np.int32], first: Edges, then: Edges) -> Edges:
+    """The edges of `first` from every state of a trie, without the bytes that its steps take; of `then` from leaves."""
+    taken, goes_on = np.zeros((names.shape[0], 256), np.bool_), np.zeros(names.shape[0], np.bool_)
+    for k in range(steps.shape[0]):
+        taken[steps[k, 0], steps[k, 1]] = goes_on[steps[k, 0]] = True
+    edges = np.empty((names.shape[0] * max(first.shape[0], then.shape[0]) + steps.shape[0], 4), np.int32)
+    n_edges = 0
+    for state in range(names.shape[0]):
+        ways = first if goes_on[state] else then
+        for e in range(ways.shape[0]):
+            low = ways[e, 1]
+            for byte in range(low, ways[e, 2] + 2):
+                if byte > ways[e, 2] or taken[state, byte]:
+                    if low < byte:
+                        edges[n_edges, 0], edges[n_edges, 3] = names[state], ways[e, 3]
+                        edges[n_edges, 1], edges[n_edges, 2] = low, byte - 1
+                        n_edges += 1
+                    low = byte + 1
+    return edges[:n_edges].copy()
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.pieces import CALL, Fragment
+from pgen.automata.pieces import CALL, NO_STATES, OUTSIDE, Fragment
 
 UNREACHABLE = 2**30
 
@@ -53,16 +53,17 @@ def _distances(n_states: int, sources: Ints, targets: Ints, costs: NDArray[np.ui
     return distance
 
 
-def byte_distances(fragment: Fragment, usable: NDArray[np.bool_]) -> Ints:
+def byte_distances(fragment: Fragment, usable: NDArray[np.bool_], outside: Ints = NO_STATES) -> Ints:
     """`(n,)` fewest bytes from each state to the end (of its rule), over edges that hold a usable byte.
 
-    `UNREACHABLE` where there is no such way. A call costs what its rule does.
+    `UNREACHABLE` where there is no such way. A call costs what its rule does, for rules outside of the
+    fragment as given.
     """
     if fragment.n_states == 0:
         return np.zeros(0, np.int32)
     edges = fragment.edges[_passable(fragment.edges, usable)]
-    if len(fragment.begins):
-        return _distances_with_calls(fragment._replace(edges=edges))
+    if len(fragment.begins) or len(outside):
+        return _distances_with_calls(fragment._replace(edges=edges), outside)
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
@@ -84,13 +85,13 @@ class Trimmed(NamedTuple):
     nearest: Ints
 
 
-def trim(fragment: Fragment, usable: NDArray[np.bool_] | None = None) -> Trimmed:
+def trim(fragment: Fragment, usable: NDArray[np.bool_] | None = None, outside: Ints = NO_STATES) -> Trimmed:
     """Only the states on a path from start to end, by usable bytes (default: all); none at all if there is no path."""
     if usable is None:
         usable = np.ones(256, np.bool_)
     edges = fragment.edges[_passable(fragment.edges, usable)]
     fragment = fragment._replace(edges=edges)
-    nearest = byte_distances(fragment, usable)
+    nearest = byte_distances(fragment, usable, outside)
     keep = (nearest < UNREACHABLE) & _reached(fragment, nearest)
     if not keep[0]:
         return Trimmed(Fragment(0, edges[:0], fragment.jumps[:0]), nearest[:0])
@@ -105,14 +106,21 @@ def _reached(fragment: Fragment, nearest: Ints) -> NDArray[np.bool_]:
     edges, jumps = fragment.edges, fragment.jumps
     sources, targets = [edges[:, 0], jumps[:, 0]], [edges[:, 3], jumps[:, 1]]
     if len(fragment.begins):
-        calls = edges[edges[:, 1] >= CALL]
+        is_call = _is_inner_call(edges)
+        calls, rules = edges[is_call], np.where(is_call, edges[:, 1] - CALL, 0)
         sources.append(calls[:, 0])
         targets.append(fragment.begins[calls[:, 1] - CALL])
         # Nothing returns from a rule that has no end.
-        endless = (edges[:, 1] >= CALL) & (nearest[fragment.begins[np.maximum(edges[:, 1] - CALL, 0)]] >= UNREACHABLE)
+        endless = is_call & (nearest[fragment.begins[rules]] >= UNREACHABLE)
         sources[0], targets[0] = sources[0][~endless], targets[0][~endless]
     source, target = np.concatenate(sources), np.concatenate(targets)
     return _distances(fragment.n_states, source, target, np.ones(len(source), np.uint8), 0) < UNREACHABLE
+
+
+def _is_inner_call(edges: Ints) -> NDArray[np.bool_]:
+    """`(E,)` whether an edge calls a rule of the fragment itself."""
+    inner: NDArray[np.bool_] = (edges[:, 1] >= CALL) & (edges[:, 1] < OUTSIDE)
+    return inner
 
 
 def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
@@ -120,7 +128,7 @@ def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
     edges, jumps = fragment.edges, fragment.jumps
     rules = keep[fragment.begins]
     if len(rules):
-        is_call = edges[:, 1] >= CALL
+        is_call = _is_inner_call(edges)
         called = np.where(is_call, edges[:, 1] - CALL, 0)
         renumbered = (CALL + np.cumsum(rules) - 1).astype(np.int32)[called]
         edges = np.where(is_call[:, None], np.stack([edges[:, 0], renumbered, renumbered, edges[:, 3]], axis=1), edges)
@@ -131,15 +139,18 @@ def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
     return Fragment(int(keep.sum()), edges, jumps, names[fragment.begins[rules]], names[fragment.ends[rules]])
 
 
-def _distances_with_calls(fragment: Fragment) -> Ints:
+def _distances_with_calls(fragment: Fragment, outside: Ints) -> Ints:
     edges, jumps = fragment.edges, fragment.jumps
     into = np.concatenate([edges[:, 3], jumps[:, 1]])
     order = np.argsort(into, kind="stable")
     start = np.searchsorted(into[order], np.arange(fragment.n_states + 1)).astype(np.int32)
     sources = np.concatenate([edges[:, 0], jumps[:, 0]])[order]
-    # -1: a jump, 0: a byte, i + 1: a call of rule i.
-    kinds = np.concatenate([np.maximum(edges[:, 1] - CALL + 1, 0), np.full(len(jumps), -1, np.int32)])[order]
-    calls = edges[edges[:, 1] >= CALL]
+    # i + 1: a call of rule i, -k: a way of k bytes (0: a jump).
+    is_call, is_outside = _is_inner_call(edges), edges[:, 1] >= OUTSIDE
+    kinds = np.where(is_call, edges[:, 1] - CALL + 1, -1)
+    kinds[is_outside] = -outside[edges[is_outside, 1] - OUTSIDE]
+    kinds = np.concatenate([kinds, np.zeros(len(jumps), np.int32)]).astype(np.int32)[order]
+    calls = edges[is_call]
     calls = calls[np.argsort(calls[:, 1], kind="stable")]
     call_start = np.searchsorted(calls[:, 1], CALL + np.arange(len(fragment.begins) + 1)).astype(np.int32)
     rule_of = np.full(fragment.n_states, -1, np.int32)
@@ -192,9 +203,7 @@ def _relax(
         for k in range(n_in + n_calls):
             if k < n_in:
                 source, kind = sources[start[here] + k], kinds[start[here] + k]
-                cost = np.int32(0 if kind < 0 else 1)
-                if kind > 0:
-                    cost = distance[begins[kind - 1]]
+                cost = -kind if kind <= 0 else distance[begins[kind - 1]]
             else:
                 source = call_source[call_start[rule] + k - n_in]
                 cost = distance[call_target[call_start[rule] + k - n_in]]

@@ -27,10 +27,12 @@ MAX_LOOP = 300
 MAX_TAIL = 8
 """Parts of a sequence that a shared tail may have."""
 
+_LEAVES = (ir.Literal, ir.Words, ir.Chars, ir.Others, ir.Later)
+
 
 def is_atom(node: ir.Node) -> bool:
     """Whether a part is built apart and kept."""
-    return MIN_SIZE <= ir.size(node) <= MAX_ATOM and not ir.refers(node)
+    return not isinstance(node, _LEAVES) and MIN_SIZE <= ir.size(node) <= MAX_ATOM and not ir.refers(node)
 
 
 class Sharing(NamedTuple):
@@ -55,6 +57,21 @@ def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
     tails = _tails([node for node in met if isinstance(node, ir.Concat)])
     shared += [ir.Concat(node.parts[-length:]) for node, length in tails.items()]
     return Sharing(sorted(dict.fromkeys(shared), key=ir.size, reverse=True), tails)
+
+
+def same_parts(root: ir.Node) -> list[ir.Node]:
+    """What comes several times below `root` as one and the same object, larger parts first; takes no digests."""
+    uses: Counter[int] = Counter()
+    met = {id(root): root}
+    waiting = [root]
+    for node in waiting:
+        for part in () if is_atom(node) else _uses(node):
+            uses[id(part)] += 1
+            if id(part) not in met:
+                met[id(part)] = part
+                waiting.append(part)
+    shared = [part for name, part in met.items() if uses[name] > 1 and ir.size(part) >= MIN_SIZE]
+    return sorted(shared, key=ir.size, reverse=True)
 
 
 def _tails(sequences: list[ir.Concat]) -> dict[ir.Concat, int]:

@@ -44,12 +44,27 @@ class Residual:
 class Language:
     """A set of texts. Build one with `Regex`, `JSONSchema`, `choice`, `literal` … or by combining others."""
 
-    __slots__ = ("description", "node", "residual")
+    __slots__ = ("_node", "_residual", "description")
 
     def __init__(self, node: ir.Node, *, description: str, residual: tuple[Residual, ...] = ()) -> None:
-        self.node = node
+        self._node = node
+        self._residual = residual
         self.description = description
-        self.residual = residual
+
+    @property
+    def node(self) -> ir.Node:
+        """The texts that masks allow."""
+        return self._node
+
+    @property
+    def residual(self) -> tuple[Residual, ...]:
+        """What is checked on complete texts besides."""
+        return self._residual
+
+    @property
+    def sketch(self) -> ir.Node:
+        """The same texts as `node`; parts of it may be written out only when a walk gets there (`ir.Later`)."""
+        return self.node
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Language) and (self.node, self.residual) == (other.node, other.residual)

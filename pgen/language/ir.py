@@ -11,6 +11,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -19,9 +20,11 @@ from pgen.language.nodes import Chars as Chars
 from pgen.language.nodes import Complement as Complement
 from pgen.language.nodes import Concat as Concat
 from pgen.language.nodes import Intersect as Intersect
+from pgen.language.nodes import Later as Later
 from pgen.language.nodes import Literal as Literal
 from pgen.language.nodes import Network as Network
 from pgen.language.nodes import Node as Node
+from pgen.language.nodes import Others as Others
 from pgen.language.nodes import Ranges as Ranges
 from pgen.language.nodes import Recursive as Recursive
 from pgen.language.nodes import Ref as Ref
@@ -32,6 +35,8 @@ from pgen.language.nodes import Union as Union
 from pgen.language.nodes import Words as Words
 from pgen.language.nodes import children as children
 from pgen.language.nodes import descendants as descendants
+from pgen.language.nodes import grows as grows
+from pgen.language.nodes import has_boolean as has_boolean
 from pgen.language.nodes import refers as refers
 from pgen.language.nodes import size as size
 
@@ -43,6 +48,16 @@ EPSILON: Node = Literal(b"")
 ANY_CHAR: Node = Chars(((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE_POINT)))
 ANY_TEXT: Node = Repeat(ANY_CHAR, 0, None)
 ANY_BYTE: Node = AnyByte()
+
+
+def is_empty(node: Node) -> bool:
+    """Whether a node is `EMPTY`; costs no digest."""
+    return isinstance(node, Chars) and not node.ranges
+
+
+def is_epsilon(node: Node) -> bool:
+    """Whether a node is `EPSILON`; costs no digest."""
+    return isinstance(node, Literal) and not node.data
 
 
 def chars(ranges: Iterable[tuple[int, int]]) -> Node:
@@ -103,21 +118,24 @@ def concat(*parts: Node) -> Node:
     flat: list[Node] = []
     for part in parts:
         for item in part.parts if isinstance(part, Concat) else (part,):
-            if item == EMPTY:
+            if is_empty(item):
                 return EMPTY
-            if isinstance(item, Literal) and flat and isinstance(flat[-1], Literal):
-                flat[-1] = Literal(flat[-1].data + item.data)
-            else:
+            if not isinstance(item, Literal):
                 flat.append(item)
-    flat = [item for item in flat if item != EPSILON]
+            elif flat and isinstance(flat[-1], Literal):
+                flat[-1] = Literal(flat[-1].data + item.data)
+            elif item.data:
+                flat.append(item)
     return flat[0] if len(flat) == 1 else Concat(tuple(flat)) if flat else EPSILON
 
 
 def union(*parts: Node) -> Node:
     """A member of any part, flattened; literals and words join into `Words`, classes into one class."""
+    if len(parts) == 1:
+        return parts[0]
     words: set[bytes] = set()
     ranges: list[tuple[int, int]] = []
-    rest: dict[Node, None] = {}
+    rest: list[Node] = []
     for item in _flatten(parts, Union):
         if isinstance(item, Literal):
             words.add(item.data)
@@ -126,8 +144,8 @@ def union(*parts: Node) -> Node:
         elif isinstance(item, Chars):
             ranges.extend(item.ranges)
         else:
-            rest[item] = None
-    members = list(rest)
+            rest.append(item)
+    members = _distinct(rest)
     if ranges:
         ranges.extend((ord(w), ord(w)) for w in _single_characters(words))
         words -= {w.encode() for w in _single_characters(words)}
@@ -135,6 +153,17 @@ def union(*parts: Node) -> Node:
     if words:
         members.insert(0, word_set(words))
     return members[0] if len(members) == 1 else Union(tuple(members)) if members else EMPTY
+
+
+def _distinct(nodes: list[Node]) -> list[Node]:
+    """Each node once. Only nodes of one size are compared, since that takes digests."""
+    sizes = Counter(map(size, nodes))
+    if len(sizes) == len(nodes):
+        return nodes
+    kept: dict[Node | int, Node] = {}
+    for place, node in enumerate(nodes):
+        kept.setdefault(node if sizes[size(node)] > 1 else place, node)
+    return list(kept.values())
 
 
 def word_set(words: Iterable[bytes]) -> Node:
@@ -160,9 +189,9 @@ def _flatten(parts: Iterable[Node], kind: type[Union] | type[Intersect]) -> Iter
 
 def repeat(item: Node, low: int, high: int | None) -> Node:
     """`item` between `low` and `high` times."""
-    if high == 0 or item == EPSILON:
+    if high == 0 or is_epsilon(item):
         return EPSILON
-    if item == EMPTY:
+    if is_empty(item):
         return EPSILON if low == 0 else EMPTY
     if (low, high) == (1, 1):
         return item
@@ -180,8 +209,8 @@ def _fills(inner: Repeat, low: int) -> bool:
 
 def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:
     """Some of the items in order, at least one, with a separator between them; kinds are `1 ? * +`."""
-    kept = [(item, kind) for item, kind in items if item != EMPTY or kind in "1+"]
-    if not kept or any(item == EMPTY for item, _ in kept):
+    kept = [(item, kind) for item, kind in items if not is_empty(item) or kind in "1+"]
+    if not kept or any(is_empty(item) for item, _ in kept):
         return EMPTY
     if len(kept) == 1 and kept[0][1] in "1?":
         return kept[0][0]

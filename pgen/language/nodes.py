@@ -1,13 +1,14 @@
 """The nodes of the intermediate form: immutable values that denote sets of byte strings.
 
-Equality is of structure. Each node keeps a digest of its structure, its size and
-whether it mentions rules, all made together when first asked for, bottom up and
+Equality is of structure. Each node keeps a digest of its structure, and apart from it its size
+and whether it mentions rules, made when first asked for, bottom up and
 without recursion; so comparing and hashing large nodes costs nothing. Nodes are made
-by the constructors of `pgen.language.ir`.
+by the constructors of `pgen.language.ir`, which ask for no digest where they can do without.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -18,18 +19,26 @@ Ranges = tuple[tuple[int, int], ...]
 class Node:
     """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
 
-    __slots__ = ("_digest", "_refers", "_size", "_special")
+    __slots__ = ("_boolean", "_digest", "_grows", "_hash", "_refers", "_size", "_special")
 
     _digest: bytes
+    _hash: int
+    _boolean: bool
+    _grows: bool
     _refers: bool
     _size: int
     _special: bool
 
     def __hash__(self) -> int:
-        return hash(_digest(self))
+        try:
+            return self._hash
+        except AttributeError:
+            return hash(_digest(self))
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Node) and _digest(self) == _digest(other))
+        if self is other:
+            return True
+        return isinstance(other, Node) and hash(self) == hash(other) and self._digest == other._digest
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), tuple(getattr(self, name) for name in _fields(self))
@@ -162,6 +171,32 @@ class AnyByte(Node):
     """Any one byte, valid UTF-8 or not: for byte budgets, and for what follows a stop string inside one token."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Others(Node):
+    """What is none of `words` (sorted, ASCII), which it is read along with.
+
+    A beginning of a word that is none; or a proper beginning, then a member of `first` whose first byte
+    goes on along no word, then any number of `then`; or a word that begins no other, then one or more `then`.
+    """
+
+    words: tuple[bytes, ...]
+    first: Node
+    then: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Later(Node):
+    """A part that is written out when a walk gets there (`pgen.automata.growth`): what `write` gives.
+
+    It has members, none of which is empty; the shortest takes `n_bytes`. `name` tells the parts of one
+    language apart.
+    """
+
+    name: str
+    n_bytes: int
+    write: Callable[[], Node]
+
+
 def _digest(root: Node) -> bytes:
     """128 bits that two different structures share with no noticeable probability."""
     try:
@@ -176,33 +211,70 @@ def _digest(root: Node) -> bytes:
             continue
         node = waiting.pop()
         text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
-        joined = text + b"".join([part._digest for part in parts])
-        object.__setattr__(node, "_refers", isinstance(node, (Ref, Recursive)) or any(part._refers for part in parts))
+        digest = blake2b(text + b"".join([part._digest for part in parts]), digest_size=16).digest()
+        object.__setattr__(node, "_hash", hash(digest))
+        object.__setattr__(node, "_digest", digest)
+    return root._digest
+
+
+def _summarise(root: Node) -> None:
+    """Note sizes and what is mentioned, of a node and all its parts."""
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        parts = children(node)
+        missing = [part for part in parts if not hasattr(part, "_size")]
+        if missing:
+            waiting += missing
+            continue
+        waiting.pop()
+        object.__setattr__(node, "_boolean", isinstance(node, _BOOLEAN) or any(part._boolean for part in parts))
+        object.__setattr__(node, "_grows", isinstance(node, Later) or any(part._grows for part in parts))
+        object.__setattr__(node, "_refers", isinstance(node, _RULES) or any(part._refers for part in parts))
         object.__setattr__(node, "_special", isinstance(node, Special) or any(part._special for part in parts))
         object.__setattr__(node, "_size", _own_size(node, parts))
-        object.__setattr__(node, "_digest", blake2b(joined, digest_size=16).digest())
-    return root._digest
 
 
 def size(node: Node) -> int:
     """About how many edges a node takes when it is written out."""
-    _digest(node)
+    if not hasattr(node, "_size"):
+        _summarise(node)
     return node._size
 
 
 def refers(node: Node) -> bool:
-    """Whether a node mentions rules, its own ones included."""
-    _digest(node)
+    """Whether a node mentions rules, its own ones and those to be written later included."""
+    if not hasattr(node, "_size"):
+        _summarise(node)
     return node._refers
+
+
+def grows(node: Node) -> bool:
+    """Whether parts of a node are written out later."""
+    if not hasattr(node, "_size"):
+        _summarise(node)
+    return node._grows
+
+
+def has_boolean(node: Node) -> bool:
+    """Whether there are intersections or complements in a node."""
+    if not hasattr(node, "_size"):
+        _summarise(node)
+    return node._boolean
 
 
 def special_names(node: Node) -> list[str]:
     """The names of the special tokens that a node mentions; at no cost where there are none."""
-    _digest(node)
+    if not hasattr(node, "_size"):
+        _summarise(node)
     return [part.name for part in descendants(node) if isinstance(part, Special)] if node._special else []
 
 
-def _own_size(node: Node, parts: list[Node]) -> int:
+_RULES = (Ref, Recursive, Later)
+_BOOLEAN = (Intersect, Complement)
+
+
+def _own_size(node: Node, parts: tuple[Node, ...]) -> int:
     below = sum([part._size for part in parts])
     match node:
         case Literal(data):
@@ -211,6 +283,8 @@ def _own_size(node: Node, parts: list[Node]) -> int:
             return sum(map(len, words))
         case Substrings(text):
             return len(text)
+        case Others(words, first, then):
+            return (1 + sum(map(len, words))) * (1 + first._size) + then._size
         case Chars(ranges):
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
         case Network(edges):
@@ -232,7 +306,7 @@ def _contents(node: Node) -> tuple[list[object], list[Node]]:
         if isinstance(nodes[0], Node):
             parts += nodes
             said.append(len(nodes))
-        else:
+        elif not callable(value):
             said.append(value)
     return said, parts
 
@@ -249,6 +323,8 @@ def children(node: Node) -> tuple[Node, ...]:
         return node.separator, *node.items
     if isinstance(node, Recursive):
         return node.bodies
+    if isinstance(node, Others):
+        return node.first, node.then
     return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
 
 

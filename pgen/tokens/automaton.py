@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from pgen.automata import acceptor
 from pgen.automata.dfa import LazyDFA
+from pgen.automata.growth import Growth
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN
 from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, trim
 from pgen.errors import DeadEnd, InvalidLanguage
+from pgen.language import ir
 from pgen.language.base import Language
 from pgen.tokens import walk_kernels
 from pgen.tokens.budget import TokenDistances
@@ -45,19 +47,18 @@ class TokenAutomaton:
     def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
         self.language = language
         self.vocabulary = vocabulary
-        self._reading = reading(language.node, vocabulary)
+        self._reading = reading(language.sketch, vocabulary)
         self._lexicon = lexicon_of(self._reading.vocabulary)
         single = np.zeros(256, np.bool_)
         single[list(self._reading.vocabulary.single_bytes)] = True
         # Markers are always read as a whole, so that their bytes may count as tokens.
         single[list(FOREIGN)] |= bool(self._reading.names)
-        pruned, farthest = self._trimmed(single)
-        if pruned.fragment.n_states == 0:
+        self._dfa = self._automaton(single)
+        if self._dfa.is_empty:
             raise InvalidLanguage(
                 f"{language!r} is empty: no text is a member",
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
-        self._dfa = LazyDFA(pruned, farthest, live_states(pruned, farthest, self._lexicon))
         self.start = self._dfa.start
         self._require_spellable(language, single)
         self._scratch = np.zeros(max(4 * walk_kernels.LEVEL, self._lexicon.max_depth + 1), np.int32)
@@ -68,10 +69,18 @@ class TokenAutomaton:
     def __reduce__(self) -> tuple[object, ...]:
         return compile_language, (self.language, self.vocabulary)
 
+    def _automaton(self, single: NDArray[np.bool_]) -> LazyDFA:
+        if self._grows and single.all():
+            return LazyDFA(Growth(self._reading.node))
+        if self._grows:
+            self._reading = reading(self.language.node, self.vocabulary)
+        pruned, farthest = self._trimmed(single)
+        return LazyDFA(pruned, farthest, live_states(pruned, farthest, self._lexicon))
+
     def _trimmed(self, single: NDArray[np.bool_]) -> tuple[Trimmed, NDArray[np.int32]]:
         """The trimmed automaton, and the distances to its end by single-byte tokens."""
         pruned = trim(fragment(self._reading.node))
-        if single.all():
+        if single.all() or pruned.fragment.n_states == 0:
             return pruned, pruned.nearest
         if len(pruned.fragment.begins):
             # Bytes that no token has matter to no one, but to emptiness.
@@ -93,10 +102,15 @@ class TokenAutomaton:
                 hint=f"this vocabulary has no token of its own for the bytes {', '.join(missing)} …",
             )
 
+    @property
+    def _grows(self) -> bool:
+        """Whether parts of the language are written when walks get there."""
+        return ir.grows(self.language.sketch)
+
     @cached_property
     def longest_tokens(self) -> int | None:
         """Most tokens that a member can take, `None` without a bound: its bytes, since no text token is empty."""
-        return longest(self._dfa.fragment)
+        return acceptor.longest_bytes(self.language.node) if self._grows else longest(self._dfa.fragment)
 
     def mask(self, state: int, budget: int | None = None) -> Mask:
         """The allowed tokens; with `budget` tokens left, only those after which a member can be reached in time.

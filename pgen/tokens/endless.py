@@ -9,7 +9,9 @@ character, and take away those that miss a byte, until nothing changes. A DFA st
 endless member allows all tokens of that class, whatever its other members do. Ways through
 returns are left out, which loses states, never correctness.
 
-A few sweeps of linear cost, since chains of states are mostly numbered in order.
+States that come later (`pgen.automata.growth`) are marked when they are met. What is known of earlier ones
+stays: it leaves out what is not written yet, as it does returns. A few sweeps of linear cost, since
+chains of states are mostly numbered in order.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, Nfa
+from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, UNMARKED, Nfa
 from pgen.automata.memory import Memory, ints, longs
 
 Ints = NDArray[np.int32]
@@ -33,22 +35,50 @@ MAX_SWEEPS = 64
 
 @njit(cache=True)
 def mark_endless(nfa: Nfa, edges: Ints) -> None:
-    """Fill `Nfa.endless`: the most single-byte tokens from where everyday text leads to the end, -1 if it may leave.
+    """Fill `Nfa.endless`, where it is not: the most single-byte tokens from where everyday text leads to the end.
 
+    -1 if everyday text may leave the language.
     `edges` are those of the class: place inside a character, first byte, last byte, next place.
     """
     steps, start = _steps(nfa, edges)
-    needed, n_states = _needed(steps), nfa.live.shape[0]
-    kept, states = np.full(n_states, ~np.uint64(0), np.uint64), np.arange(n_states)[::-1].copy()
-    nfa.endless[:] = -1
+    needed, n_states, first = _needed(steps), nfa.live.shape[0], 0
+    while nfa.endless[first] != UNMARKED:
+        first += 1
+    kept, states, linked = nfa.inside, np.arange(first, n_states)[::-1].copy(), _linked(nfa, first)
+    kept[first:] = ~np.uint64(0)
+    nfa.endless[first:] = -1
     for _ in range(MAX_SWEEPS):
-        held = _held(nfa, steps, start, kept, states)
+        held = _held(nfa, steps, start, kept, states, linked)
         changed = _reduce(nfa, steps, start, needed, kept, states, held)
         if not changed:
             _spread(nfa, kept, states)
             return
         # What holds no step never will again: most states are of names and signs.
         states = np.array([state for state in states if held[state].any()], np.int64)
+    kept[first:] = 0
+
+
+@njit(cache=True)
+def _linked(nfa: Nfa, first: int) -> Longs:
+    """The states before `first` that calls of later ones lead to, and what jumps and calls lead to from there."""
+    met, n_met = np.empty(first, np.int64), 0
+    seen = np.zeros(first, np.bool_)
+    for c in range(nfa.call_start[first], nfa.call_start[nfa.live.shape[0]]):
+        begin = nfa.begin[nfa.call_rule[c]]
+        if 0 <= begin < first and not seen[begin]:
+            seen[begin], met[n_met], n_met = True, begin, n_met + 1
+    done = 0
+    while done < n_met:
+        here, done = met[done], done + 1
+        for j in range(nfa.jump_start[here], nfa.jump_start[here + 1]):
+            onward = nfa.jump_target[j]
+            if not seen[onward]:
+                seen[onward], met[n_met], n_met = True, onward, n_met + 1
+        for c in range(nfa.call_start[here], nfa.call_start[here + 1]):
+            onward = nfa.begin[nfa.call_rule[c]]
+            if 0 <= onward < first and not seen[onward]:
+                seen[onward], met[n_met], n_met = True, onward, n_met + 1
+    return met[:n_met]
 
 
 @njit(cache=True)
@@ -127,9 +157,13 @@ def _complete(needed: Flags, held: Flags, state: int) -> np.uint64:
 
 
 @njit(cache=True)
-def _held(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs) -> Flags:
-    """`(n, words)` the steps that each state, or what its jumps and calls lead to, can take to where it is kept."""
+def _held(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs, before: Longs) -> Flags:
+    """`(n, words)` the steps that each state, or what its jumps and calls lead to, can take to where it is kept.
+
+    Of `states`, and of those before them that matter to them.
+    """
     held = np.zeros((kept.shape[0], steps.shape[0] // 64 + 1), np.uint64)
+    states = np.concatenate((states, before))
     for state in states:
         _own(nfa, steps, start, kept, state, held, state)
     linked = np.array([state for state in states if _is_linked(nfa, state)], np.int64)
@@ -173,14 +207,15 @@ def _onward(nfa: Nfa, held: Flags, state: int, word: int) -> np.uint64:
     for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
         found |= held[nfa.jump_target[j], word]
     for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
-        found |= held[nfa.begin[nfa.call_rule[c]], word]
+        if nfa.begin[nfa.call_rule[c]] >= 0:
+            found |= held[nfa.begin[nfa.call_rule[c]], word]
     return found
 
 
 @njit(cache=True)
 def _spread(nfa: Nfa, kept: Flags, states: Longs) -> None:
     """Enter the largest distance to the end among the states that everyday text leads to, unless it grows and grows."""
-    most = np.full(kept.shape[0], -1, np.int64)
+    most = nfa.beyond.astype(np.int64)
     for _ in range(MAX_SWEEPS):
         changed = False
         for state in states:
@@ -194,8 +229,10 @@ def _spread(nfa: Nfa, kept: Flags, states: Longs) -> None:
             most[state] = far
         if not changed:
             for state in states:
-                nfa.endless[state] = min(most[state], FAR) if kept[state] & np.uint64(1) != 0 else -1
+                nfa.beyond[state] = min(most[state], FAR)
+                nfa.endless[state] = nfa.beyond[state] if kept[state] & np.uint64(1) != 0 else -1
             return
+    kept[states] = 0
 
 
 @njit(inline="always")
@@ -205,7 +242,8 @@ def _farthest_onward(nfa: Nfa, state: int, most: Longs) -> int:
     for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
         far = max(far, most[nfa.jump_target[j]])
     for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
-        inside = most[nfa.begin[nfa.call_rule[c]]]
+        begin = nfa.begin[nfa.call_rule[c]]
+        inside = most[begin] if begin >= 0 else np.int64(-1)
         if inside >= 0:
             far = max(far, inside + np.int64(nfa.farthest[nfa.call_target[c]]))
     return int(far)

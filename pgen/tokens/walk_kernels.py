@@ -91,7 +91,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         if target == DEAD:
             count = octets(lexicon, WHOLE + BYTE).shape[0]
             return int(walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts))
-    if ints(memory, ENDLESS)[0] == UNMARKED:
+    if ints(memory, ENDLESS)[ints(memory, ENDLESS).shape[0] - 1] == UNMARKED:
         return UNMARKED
     for family in range(n_families):
         outcome = judge(memory, lexicon, family, state, scratch, mask, facts)

@@ -4,22 +4,22 @@ Options of a shape become a union; equal shapes share one node. Recursive shapes
 (`ir.Recursive`), and so do values that no schema describes: one rule for all of them,
 the same in every schema of a layout. An indent depends on how deep a value is, which no
 context-free rule knows: there, such values nest at most `FREE_DEPTH` deep below what is
-described, and recursive ones `INDENTED_DEPTH`. Cost: linear in the shape.
+described, and recursive ones `INDENTED_DEPTH`. Cost: linear in the shape; with `lengths`, values
+become nodes that are written when a walk gets there (`ir.Later`), and the cost is that of one level.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.language.json_schema import strings
 from pgen.language.json_schema.layout import Layout
-from pgen.language.json_schema.members import Members
-from pgen.language.json_schema.numbers import any_number, number
+from pgen.language.json_schema.members import Members, exact_in_any_order
+from pgen.language.json_schema.numbers import any_number, constant, number
 from pgen.language.json_schema.shapes import (
     ANYTHING,
     ArrayShape,
@@ -32,6 +32,7 @@ from pgen.language.json_schema.shapes import (
     StringShape,
     Value,
 )
+from pgen.language.json_schema.shortest import NEVER, Shortest
 from pgen.language.json_schema.spelling import body, dumped, quoted, spelled
 
 FREE_DEPTH = 5
@@ -42,6 +43,9 @@ INDENTED_DEPTH = 12
 
 MAX_RULES = 5000
 
+MAX_BYTES = 2**24
+"""Values whose shortest text is longer are written at once, which runs into the limits there are."""
+
 
 @dataclass
 class Emitter:
@@ -49,27 +53,35 @@ class Emitter:
 
     `open_places` collects what nodes leave open, by keyword and pointer; `repeats_names` says
     whether a name might come twice in an object, `counts_repeats` whether that could pass for the
-    number of properties that an object needs; `order_steps` counts what exact objects in
-    any order take.
+    number of properties that an object needs; `exact_orders` are the objects that are exact in
+    any order. With `lengths` values are written later, and what nodes leave open is not collected.
     """
 
     layout: Layout
     any_order: bool = False
+    lengths: Shortest | None = None
     open_places: dict[tuple[str, str], None] = field(default_factory=dict)
     repeats_names: bool = False
     counts_repeats: bool = False
-    order_steps: int = 0
+    exact_orders: frozenset[ObjectShape] = frozenset()
     _nodes: dict[tuple[Shape, int, int], ir.Node] = field(default_factory=dict)
     _rules: dict[str, ir.Node] = field(default_factory=dict)
     _names: dict[tuple[Lazy, int], str] = field(default_factory=dict)
+    _later: dict[Shape, ir.Node] = field(default_factory=dict)
 
     def text(self, shape: Shape) -> ir.Node:
         """Whole JSON texts of the values of `shape`."""
-        node = ir.concat(self.layout.margin, self.node(shape, 0, FREE_DEPTH), self.layout.margin)
+        if self.any_order:
+            self.exact_orders = exact_in_any_order(shape)
+        value = self.node(shape, 0, FREE_DEPTH)
+        value = value.write() if isinstance(value, ir.Later) else value
+        node = ir.concat(self.layout.margin, value, self.layout.margin)
         return ir.recursive("", {"": node, **self._rules}) if self._rules else node
 
     def node(self, shape: Shape, depth: int, free: int) -> ir.Node:
         """The texts of the values of `shape`, `depth` levels deep, with `free` levels left without a schema."""
+        if self.lengths is not None:
+            return self._put_off(shape, self.lengths)
         if shape == ANYTHING and not self.layout.by_depth:
             self.repeats_names = True
             return any_value(self.layout)
@@ -80,6 +92,26 @@ class Emitter:
             options = [o for o in shape.expanded() if free >= 0 or not isinstance(o, (ArrayShape, ObjectShape))]
             self._nodes[key] = ir.union(*(self._option(option, depth, free) for option in options))
         return self._nodes[key]
+
+    def _put_off(self, shape: Shape, lengths: Shortest) -> ir.Node:
+        """The texts of the values of `shape`, to be written later unless they are constants."""
+        shape = shape.resolved()
+        if shape not in self._later:
+            n_bytes = 0 if _is_constant(shape) else lengths.of(shape)
+            write = partial(self._now, shape)
+            if n_bytes >= NEVER:
+                self._later[shape] = ir.EMPTY
+            elif 0 < n_bytes < MAX_BYTES:
+                self._later[shape] = ir.Later(f"#{len(self._later)}", n_bytes, write)
+            else:
+                self._later[shape] = write()
+        return self._later[shape]
+
+    def _now(self, shape: Shape) -> ir.Node:
+        """The texts of the values of a shape, those of their parts to be written later."""
+        if shape == ANYTHING:
+            return anything(self.layout, self._later[shape])
+        return ir.union(*(self._option(option, 0, 0) for option in shape.expanded()))
 
     def _option(self, option: Option, depth: int, free: int) -> ir.Node:
         if isinstance(option, Constant):
@@ -104,6 +136,8 @@ class Emitter:
     def _reference(self, lazy: Lazy, depth: int, free: int) -> ir.Node:
         if self.layout.by_depth and depth > INDENTED_DEPTH:
             return ir.EMPTY
+        if self.lengths is not None:
+            return self.node(lazy.resolve(lazy), depth, free)
         key = (lazy, depth if self.layout.by_depth else 0)
         if key not in self._names:
             if len(self._names) >= MAX_RULES:
@@ -121,7 +155,7 @@ class Emitter:
             return self.enclosed("[", self._separated(items, depth), "]", depth)
         if isinstance(value, dict):
             return self._constant_object(value, depth)
-        return ir.literal(json.dumps(value)) if value is None or isinstance(value, bool) else _number_constant(value)
+        return constant(value)
 
     def _constant_object(self, value: dict[str, Value], depth: int) -> ir.Node:
         if self.any_order and len(value) > 1:
@@ -137,7 +171,7 @@ class Emitter:
 
     def enclosed(self, opening: str, inner: ir.Node, closing: str, depth: int) -> ir.Node:
         """A container of `inner`, or an empty one where `inner` is the empty text."""
-        if inner == ir.EPSILON:
+        if ir.is_epsilon(inner):
             return ir.concat(ir.literal(opening), self.layout.empty, ir.literal(closing))
         first, last = self.layout.first(depth), self.layout.last(depth)
         return ir.concat(ir.literal(opening), first, inner, last, ir.literal(closing))
@@ -153,7 +187,9 @@ class Emitter:
         low, high = array.low, array.high
         if not items and low <= 1 and high is None:
             listed = (
-                self.enclosed("[", ir.separated(comma, [(rest, "+")]), "]", depth) if rest != ir.EMPTY else ir.EMPTY
+                self.enclosed("[", ir.separated(comma, [(rest, "+")]), "]", depth)
+                if not ir.is_empty(rest)
+                else ir.EMPTY
             )
             return ir.union(self.enclosed("[", ir.EPSILON, "]", depth), listed) if low == 0 else listed
         more = None if high is None else high - len(items)
@@ -164,29 +200,28 @@ class Emitter:
         forms = [self.enclosed("[", ir.EPSILON, "]", depth)] if low == 0 else []
         if items:
             forms.append(self.enclosed("[", ir.concat(items[0], tail), "]", depth))
-        elif high != 0 and rest != ir.EMPTY:
+        elif high != 0 and not ir.is_empty(rest):
             tail = ir.repeat(ir.concat(comma, rest), max(0, low - 1), None if high is None else high - 1)
             forms.append(self.enclosed("[", ir.concat(rest, tail), "]", depth))
         return ir.union(*forms)
 
 
+def _is_constant(shape: Shape) -> bool:
+    return all(isinstance(option, Constant) for option in shape.expanded())
+
+
 @lru_cache(maxsize=16)
 def any_value(spaces: Layout) -> ir.Node:
     """Every JSON value, names in objects possibly repeated: a closed rule, the same object for a layout."""
-    value = ir.Ref("json value")
+    return ir.recursive("json value", {"json value": anything(spaces, ir.Ref("json value"))})
+
+
+def anything(spaces: Layout, value: ir.Node) -> ir.Node:
+    """Every JSON value whose parts are `value`."""
     emitter = Emitter(spaces)
     comma = spaces.comma(0)
     member = ir.concat(quoted(body(0, None)), spaces.colon, value)
     arrays = (emitter.enclosed("[", inner, "]", 0) for inner in (ir.EPSILON, ir.separated(comma, [(value, "+")])))
     objects = (emitter.enclosed("{", inner, "}", 0) for inner in (ir.EPSILON, ir.separated(comma, [(member, "+")])))
     words = ir.word_set([b"null", b"true", b"false"])
-    anything = ir.union(words, any_number(), quoted(body(0, None)), *arrays, *objects)
-    return ir.recursive("json value", {"json value": anything})
-
-
-def _number_constant(value: int | float) -> ir.Node:
-    """A number as `json.dumps` writes it, as an integer and as a float where these are equal."""
-    forms = {json.dumps(value), "-0.0"} if value == 0 else {json.dumps(value)}
-    if abs(value) <= sys.float_info.max and float(value) == value:
-        forms.add(json.dumps(float(value)))
-    return ir.word_set(form.encode() for form in forms)
+    return ir.union(words, any_number(), quoted(body(0, None)), *arrays, *objects)

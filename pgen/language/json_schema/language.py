@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
 from pgen.language import ir
-from pgen.language.base import Language, Residual
+from pgen.language.base import Language, Residual, late
 from pgen.language.json_schema import values
 from pgen.language.json_schema.emit import Emitter
 from pgen.language.json_schema.layout import layout
 from pgen.language.json_schema.places import parts_at
 from pgen.language.json_schema.reader import Reader
 from pgen.language.json_schema.shapes import ObjectShape, Shape
+from pgen.language.json_schema.shortest import NEVER, Shortest
 from pgen.language.types import schema_of
 
 
@@ -52,14 +54,26 @@ class JSONSchema(Language):
     properties where some are optional, and in any order the required ones of objects
     with more than 5 properties.
 
-    `properties` holds the names that the top level declares, in order; `distinct_names_matter`
-    says whether a text of `node` with two properties of one name could be invalid as a parser reads
-    it, which keeps the last of them; `source` is what was passed, `schema` the JSON Schema in use.
+    `properties` holds the names that the top level declares, in order; `source` is what was passed, `schema`
+    the JSON Schema in use. Masks write out the values of a schema as texts get to them; `node` and `residual` all of
+    them.
     Raises `InvalidLanguage` on malformed schemas and where no value is valid, `UnsupportedFeature` on
     references out of the document and patterns that are not regular, both naming the JSON pointer.
     """
 
-    __slots__ = ("assert_formats", "distinct_names_matter", "properties", "resources", "schema", "source")
+    __slots__ = (
+        "_reader",
+        "_shape",
+        "_sketch",
+        "_written",
+        "assert_formats",
+        "properties",
+        "property_order",
+        "resources",
+        "schema",
+        "source",
+        "whitespace",
+    )
 
     def __init__(
         self,
@@ -72,25 +86,95 @@ class JSONSchema(Language):
         _check_options(property_order, format)
         self.source: Any = schema.source if isinstance(schema, JSONSchema) else schema
         self.schema = schema_of(schema)
+        self.whitespace, self.property_order = whitespace, property_order
         self.assert_formats = format == "assert"
         own = schema.resources if isinstance(schema, JSONSchema) else {}
         self.resources: dict[str, Any] = {uri: schema_of(found) for uri, found in (resources or own).items()}
-        reader = Reader(self.schema, self.assert_formats, self.resources)
-        emitter = Emitter(layout(whitespace), property_order == "any")
-        try:
-            shape = reader.whole()
-            node = emitter.text(shape)
-        except RecursionError:
-            raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
-        if node == ir.EMPTY:
+        self.description = f"JSONSchema({_title(self.source)})"
+        self._reader = Reader(self.schema, self.assert_formats, self.resources)
+        self._written: _Written | None = None
+        with _nesting():
+            self._shape = self._reader.whole()
+            self._sketch = self._sketched()
+        if self._sketch == ir.EMPTY:
             raise InvalidLanguage("no value is valid by this schema", pointer="")
-        self.properties = _declared(shape)
-        self.distinct_names_matter = emitter.counts_repeats or emitter.any_order
-        residual = _residual(self.schema, self.resources, reader, emitter)
-        super().__init__(node, description=f"JSONSchema({_title(self.source)})", residual=residual)
+        self.properties = _declared(self._shape)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JSONSchema) or self._parameters() != other._parameters():
+            return False
+        same_source = (self.schema, self.resources) == (other.schema, other.resources)
+        return same_source or (self.node, self.residual) == (other.node, other.residual)
+
+    def __hash__(self) -> int:
+        return hash(self._shape)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        format_mode = "assert" if self.assert_formats else "annotate"
+        return type(self), (self.source, self.whitespace, self.property_order, format_mode, self.resources)
+
+    def _parameters(self) -> tuple[object, ...]:
+        return self._shape, self.whitespace, self.property_order, self.assert_formats
+
+    @property
+    def node(self) -> ir.Node:
+        """The texts that masks allow; written out when first asked for."""
+        return self._whole().node
+
+    @property
+    def residual(self) -> tuple[Residual, ...]:
+        """What is checked on complete texts besides."""
+        return self._whole().residual
+
+    @property
+    def distinct_names_matter(self) -> bool:
+        """Whether a text of `node` with two properties of one name could be invalid as a parser reads it."""
+        return self._whole().distinct_names_matter
+
+    @property
+    def sketch(self) -> ir.Node:
+        """The same texts as `node`, values to be written out when a walk gets to them."""
+        return self._sketch
+
+    def _sketched(self) -> ir.Node:
+        spaces, any_order = layout(self.whitespace), self.property_order == "any"
+        if spaces.by_depth:
+            return self.node
+        measured = Shortest(lambda shape: _n_bytes(Emitter(spaces, any_order).text(shape)))
+        return Emitter(spaces, any_order, measured).text(self._shape)
+
+    def _whole(self) -> _Written:
+        if self._written is None:
+            emitter = Emitter(layout(self.whitespace), self.property_order == "any")
+            with _nesting():
+                node = emitter.text(self._shape)
+            residual = _residual(self.schema, self.resources, self._reader, emitter)
+            self._written = _Written(node, residual, emitter.counts_repeats or emitter.any_order)
+        return self._written
 
     def _parts_at(self, before: str, after: str) -> tuple[str, ...]:
         return parts_at(self.schema, self.assert_formats, self.resources, before, after)
+
+
+class _Written(NamedTuple):
+    """What is known once every value is written out."""
+
+    node: ir.Node
+    residual: tuple[Residual, ...]
+    distinct_names_matter: bool
+
+
+@contextmanager
+def _nesting() -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
+
+
+def _n_bytes(node: ir.Node) -> int:
+    shortest: int | None = late("pgen.automata.acceptor:shortest_bytes")(node)
+    return NEVER if shortest is None else shortest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Objects as nodes: their properties in declared order, or in any.
 
 In declared order undeclared properties come last. In any order, objects of up to
-`MAX_TRACKED` properties are exact (`orders.py`), as long as those of a schema take no more
-than `MAX_STEPS` together. Beyond that a node takes properties as they come, as often as
+`MAX_TRACKED` properties are exact (`orders.py`), from the top down as long as those of a schema
+take no more than `MAX_STEPS` together. Beyond that a node takes properties as they come, as often as
 they come; that each required one is there, and none twice, is left to complete values.
 Cost: linear in the number of properties, but quadratic where some are optional and the
 number of undeclared ones is bounded, and exponential where they are exact in any order.
@@ -21,6 +21,7 @@ from pgen.language.json_schema.meet import meet_all
 from pgen.language.json_schema.orders import Orders
 from pgen.language.json_schema.shapes import (
     NOTHING,
+    ArrayShape,
     Constant,
     ObjectShape,
     Option,
@@ -30,7 +31,7 @@ from pgen.language.json_schema.shapes import (
     Value,
     join,
 )
-from pgen.language.json_schema.spelling import QUOTE, behind_quote, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, behind_quote, others, quoted, spelled
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.emit import Emitter
@@ -65,18 +66,18 @@ class Members:
             for name, item in declared
         ]
         extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
-        if extra != ir.EMPTY and (self.shape.high is None or self.shape.high > 1):
+        if not ir.is_empty(extra) and (self.shape.high is None or self.shape.high > 1):
             self.emitter.repeats_names = True
             # One name that is not declared is there at least; more may be one and the same.
             self.emitter.counts_repeats |= self.shape.low > len(self.shape.required) + 1
-        if self.emitter.any_order and len(members) + (extra != ir.EMPTY) > 1:
+        if self.emitter.any_order and len(members) + (not ir.is_empty(extra)) > 1:
             forms = self._in_any_order(members, extra)
         else:
             forms = self._in_declared_order(members, extra)
         empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
         nothing = [empty] if self.shape.low == 0 and not self.shape.required else []
         return ir.union(
-            *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if form != ir.EMPTY)
+            *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if not ir.is_empty(form))
         )
 
     def _in_declared_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
@@ -88,11 +89,11 @@ class Members:
         comma = self.emitter.layout.comma(self.depth)
         counted = low > max(1, len(self.shape.required)) or (high is not None and high < len(members))
         if self._tracked(len(members)):
-            if extra != ir.EMPTY and (counted or high is not None):
+            if not ir.is_empty(extra) and (counted or high is not None):
                 self._leave_open("number of properties")
-            held = (low, high) if extra == ir.EMPTY else (0, None)
+            held = (low, high) if ir.is_empty(extra) else (0, None)
             return [Orders(members, extra, comma, *held).node()]
-        if counted or (high is not None and extra != ir.EMPTY):
+        if counted or (high is not None and not ir.is_empty(extra)):
             self._leave_open("number of properties")
         self.emitter.repeats_names = True
         if self.shape.required:
@@ -100,12 +101,8 @@ class Members:
         return [_listed(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
 
     def _tracked(self, n_members: int) -> bool:
-        """Whether this object is exact in any order; takes its steps from those of the schema."""
-        steps = n_members << max(n_members - 1, 0)
-        if n_members > MAX_TRACKED or (steps > FREE_STEPS and self.emitter.order_steps + steps > MAX_STEPS):
-            return False
-        self.emitter.order_steps += steps
-        return True
+        """Whether this object is exact in any order."""
+        return _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and self.shape in self.emitter.exact_orders)
 
     def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
         """How many extra properties there may be; notes the counts that a node cannot hold."""
@@ -113,7 +110,7 @@ class Members:
         if declared == len(shape.required):
             return max(0, shape.low - declared), None if shape.high is None else shape.high - declared
         low_held = shape.low <= max(1, len(shape.required))
-        high_held = shape.high is None or (extra == ir.EMPTY and shape.high >= declared)
+        high_held = shape.high is None or (ir.is_empty(extra) and shape.high >= declared)
         if not (low_held and high_held):
             self._leave_open("number of properties")
         return 0, shape.high
@@ -126,7 +123,7 @@ class Members:
     ) -> Iterator[ir.Node]:
         """The non-empty sequences of members, by which one comes first."""
         comma = self.emitter.layout.comma(self.depth)
-        if low == 0 and (high is None or extra == ir.EMPTY):
+        if low == 0 and (high is None or ir.is_empty(extra)):
             kinds = [(member, "1" if required else "?") for member, required in members]
             yield _listed(comma, [*kinds, (extra, "*")])
             return
@@ -181,7 +178,36 @@ class Members:
         if value == NOTHING:
             return ir.EMPTY
         node = self.emitter.node(value, self.depth + 1, self.free)
-        return ir.concat(quoted(spelled(name, lean=True)), self.emitter.layout.colon, node)
+        return ir.concat(quoted(self._name(name)), self.emitter.layout.colon, node)
+
+    def _name(self, name: ir.Node) -> ir.Node:
+        """The spellings of the names in `name`."""
+        plainly = self.shape.names is None and not any(rule.patterns for rule in self.shape.extras)
+        if plainly and self.emitter.lengths is not None:
+            return others([name for name, _ in self.shape.properties])
+        return spelled(name, lean=True)
+
+
+def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:
+    """The objects below `shape` that are exact in any order: the first from the top, within `MAX_STEPS`."""
+    waiting, met, exact, left = [shape], {shape}, set[ObjectShape](), MAX_STEPS
+    for here in waiting:
+        for option in here.resolved().expanded():
+            parts: list[Shape] = [*option.prefix, option.rest] if isinstance(option, ArrayShape) else []
+            if isinstance(option, ObjectShape):
+                values = [value for rule in option.extras for _, value in rule.patterns]
+                parts = [*(item for _, item in option.properties), *values, *(r.otherwise for r in option.extras)]
+                if option not in exact and _steps(len(option.properties)) <= left:
+                    left -= _steps(len(option.properties))
+                    exact.add(option)
+            waiting += [part for part in dict.fromkeys(parts) if part not in met]
+            met.update(parts)
+    return frozenset(exact)
+
+
+def _steps(n_members: int) -> int:
+    """What an object of so many properties takes in any order."""
+    return n_members << max(n_members - 1, 0) if n_members <= MAX_TRACKED else MAX_STEPS + 1
 
 
 def _listed(comma: ir.Node, members: list[tuple[ir.Node, str]]) -> ir.Node:

@@ -10,6 +10,7 @@ with one branch a digit: nodes have size O(digits).
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -54,6 +55,16 @@ def number(shape: NumberShape) -> ir.Node:
     if shape.low is None and shape.high is None and not shape.steps:
         return any_number()
     return ir.union(integers(low, high), _signed(shape, min([PLACES, *_step_places(shape)])))
+
+
+def constant(value: float | bool | None) -> ir.Node:
+    """`true`, `false`, `null`, or a number as `json.dumps` writes it: integer and float if these are equal."""
+    if value is None or isinstance(value, bool):
+        return ir.literal(json.dumps(value))
+    forms = {json.dumps(value), "-0.0"} if value == 0 else {json.dumps(value)}
+    if abs(value) <= sys.float_info.max and float(value) == value:
+        forms.add(json.dumps(float(value)))
+    return ir.word_set(form.encode() for form in forms)
 
 
 def enforces_steps(shape: NumberShape) -> bool:

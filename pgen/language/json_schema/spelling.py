@@ -11,6 +11,7 @@ and in its ranges; cached by node.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from functools import lru_cache
 
 from pgen.errors import InvalidLanguage
@@ -66,10 +67,26 @@ def _words(node: ir.Literal | ir.Words) -> tuple[bytes, ...]:
     return node.words if isinstance(node, ir.Words) else (node.data,)
 
 
+def n_bytes_of_character(code: int) -> int:
+    """Bytes of the shortest spelling of a code point."""
+    if chr(code) in _SHORT and chr(code) != "/":
+        return 2
+    return 6 if code < 0x20 else len(chr(code).encode())
+
+
 @lru_cache(maxsize=1024)
 def body(low: int, high: int | None) -> ir.Node:
     """The bodies of all JSON strings of `low` to `high` code points, lone surrogates excluded."""
     return ir.repeat(spelled(ir.ANY_CHAR), low, high)
+
+
+def others(words: Collection[str]) -> ir.Node:
+    """The bodies of JSON strings other than `words`, lean: as `spelled` has it, in one leaf where words are plain."""
+    plain = all(low <= "\x7e" and any(a <= ord(low) <= b for a, b in _PLAIN) for word in words for low in word)
+    if not words or not plain:
+        return spelled(ir.other_than(word.encode() for word in words), lean=True)
+    sorted_words = tuple(sorted(word.encode() for word in words))
+    return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR))
 
 
 def quoted(node: ir.Node) -> ir.Node:

@@ -1,0 +1,165 @@
+"""The length of the shortest JSON text of a shape, without writing its texts out.
+
+Parts that are written when a walk gets there (`ir.Later`) have to say beforehand whether they have
+members, and how short: distances to acceptance are made of that. Lengths of recursive shapes are the
+greatest solution of their equations, found by repeated evaluation (Knuth 1977 without a queue:
+schemas have few circles). Where only an automaton can tell (intersections, complements, counts of
+properties) one is built of that part. Linear in the shape for each level of recursion.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pgen.language import ir
+from pgen.language.json_schema import strings
+from pgen.language.json_schema.numbers import constant, number
+from pgen.language.json_schema.shapes import (
+    ArrayShape,
+    Constant,
+    Lazy,
+    NumberShape,
+    ObjectShape,
+    Option,
+    Shape,
+    StringShape,
+    Value,
+)
+from pgen.language.json_schema.spelling import n_bytes_of_character
+
+NEVER = 2**200
+"""The length of what has no members."""
+
+
+class Untold(Exception):
+    """The shortest member cannot be told without an automaton."""
+
+
+@dataclass
+class Shortest:
+    """Lengths in bytes, memoised, for layouts whose separators are one byte long at least.
+
+    `measure` finds the length of one shape by its automaton.
+    """
+
+    measure: Callable[[Shape], int]
+    _known: dict[Shape, int] = field(default_factory=dict)
+    _settled: set[Shape] = field(default_factory=set)
+    _met: set[Shape] = field(default_factory=set)
+    _circular: bool = False
+
+    def of(self, shape: Shape) -> int:
+        """Bytes of the shortest text of the values of `shape`; `NEVER` if there is none."""
+        if shape.options is None:
+            return 1
+        before = None
+        while shape not in self._settled and before != self._known:
+            before, self._circular = dict(self._known), False
+            self._met.clear()
+            self._evaluate(shape)
+            if not self._circular:
+                break
+        self._settled |= self._met
+        return self._known[shape]
+
+    def _evaluate(self, shape: Shape) -> int:
+        """One more estimate, from above, for a shape and whatever it depends on."""
+        if shape.options is None:
+            return 1
+        if shape in self._settled or shape in self._met:
+            self._circular |= shape not in self._settled
+            return self._known.get(shape, NEVER)
+        self._met.add(shape)
+        try:
+            found = min((self._option(option) for option in shape.options), default=NEVER)
+        except Untold:
+            found = self._known[shape] if shape in self._known else self.measure(shape)
+        self._known[shape] = found
+        return found
+
+    def _option(self, option: Option) -> int:
+        match option:
+            case Constant():
+                return _of_constant(option.value)
+            case StringShape():
+                return _of_string(option)
+            case NumberShape():
+                return shortest_member(number(option))
+            case ArrayShape():
+                return self._array(option)
+            case Lazy():
+                return self._evaluate(option.resolve(option))
+        return self._object(option)
+
+    def _array(self, array: ArrayShape) -> int:
+        needed = [*array.prefix[: array.low], *[array.rest] * min(1, array.low - len(array.prefix))]
+        lengths = [self._evaluate(item) for item in needed]
+        more = lengths[-1] * (array.low - len(needed)) if needed else 0
+        return _sum(2, max(0, array.low - 1), more, *lengths)
+
+    def _object(self, shape: ObjectShape) -> int:
+        if shape.low > len(shape.required):
+            raise Untold
+        items = [(name, item) for name, item in shape.properties if name in shape.required]
+        members = [_of_constant(name) + 1 + self._evaluate(item) for name, item in items]
+        return _sum(2, max(0, len(members) - 1), *members)
+
+
+def _sum(*lengths: int) -> int:
+    return min(NEVER, sum(lengths))
+
+
+def _of_constant(value: Value) -> int:
+    if isinstance(value, str):
+        whole = all(not 0xD800 <= ord(c) <= 0xDFFF for c in value)
+        return len(json.dumps(value, ensure_ascii=False).encode()) if whole else len(json.dumps(value))
+    if isinstance(value, list):
+        return 2 + max(0, len(value) - 1) + sum(map(_of_constant, value))
+    if isinstance(value, dict):
+        return 2 + max(0, len(value) - 1) + sum(_of_constant(name) + 1 + _of_constant(v) for name, v in value.items())
+    return shortest_member(constant(value))
+
+
+def _of_string(shape: StringShape) -> int:
+    if shape.high is not None and shape.high < shape.low:
+        return NEVER
+    return _sum(2, shortest_member(strings.values(shape), n_bytes_of_character) if shape.restrictions else shape.low)
+
+
+def shortest_member(node: ir.Node, cost: Callable[[int], int] = lambda code: len(chr(code).encode())) -> int:
+    """Bytes of the shortest member of a node, a code point taking `cost`; `NEVER` if it has none. Raises `Untold`."""
+    found: dict[int, int] = {}
+    waiting = [node]
+    while waiting:
+        here = waiting[-1]
+        missing = [part for part in ir.children(here) if id(part) not in found]
+        if missing:
+            waiting += missing
+        else:
+            found[id(waiting.pop())] = _of_node(here, [found[id(part)] for part in ir.children(here)], cost)
+    return found[id(node)]
+
+
+def _of_node(node: ir.Node, parts: list[int], cost: Callable[[int], int]) -> int:
+    """The same from the lengths of the parts."""
+    match node:
+        case ir.Literal(data):
+            return sum(cost(ord(character)) for character in data.decode())
+        case ir.Words(words):
+            return min(sum(cost(ord(character)) for character in word.decode()) for word in words)
+        case ir.Chars(ranges):
+            return min((_cheapest(low, high, cost) for low, high in ranges), default=NEVER)
+        case ir.Concat():
+            return _sum(*parts)
+        case ir.Union():
+            return min(parts)
+        case ir.Repeat(_, low, _):
+            return _sum(parts[0] * low) if low else 0
+    raise Untold
+
+
+def _cheapest(low: int, high: int, cost: Callable[[int], int]) -> int:
+    """The cheapest code point from `low` to `high`: beyond ASCII the first."""
+    return min(cost(code) for code in {*range(low, min(high, 0x7F) + 1), max(low, min(high, 0x80))})
