@@ -17,7 +17,7 @@ from pgen.backends.packaged import PACKAGED, REACTIONS
 from pgen.errors import InvalidArgument, ModelNotFound
 
 if TYPE_CHECKING:
-    from pgen.backends.anyorder.model import AnyOrderDenoiser
+    from pgen.backends.anyorder.small_transformer import SmallAnyOrder
     from pgen.backends.autoregressive.small_transformer import SmallAutoregressive
     from pgen.backends.autoregressive.transformers_model import TransformersModel
     from pgen.backends.diffusion.denoiser import Denoiser
@@ -48,7 +48,7 @@ def load(name_or_path: Literal["molecules-diffusion"], device: str | None = None
 @overload
 def load(name_or_path: Literal["molecules-insertion"], device: str | None = None) -> SmallInsertion: ...
 @overload
-def load(name_or_path: Literal["molecules-anyorder"], device: str | None = None) -> AnyOrderDenoiser: ...
+def load(name_or_path: Literal["molecules-anyorder"], device: str | None = None) -> SmallAnyOrder: ...
 @overload
 def load(name_or_path: Name, device: str | None = None) -> Any: ...
 def load(name_or_path: Name, device: str | None = None) -> Any:

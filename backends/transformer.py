@@ -43,12 +43,18 @@ class Transformer(nn.Module):
         self.register_buffer("turns", _rotations(shape), persistent=False)
         self.apply(self._initialise)
 
-    def features(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`(B, T, D)` from `tokens` `(B, T)`. `mask` broadcasts to `(B, 1, T, T)`: True where a row reads a token."""
+    def features(self, tokens: Tensor, mask: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+        """`(B, T, D)` from `tokens` `(B, T)`. `mask` broadcasts to `(B, 1, T, T)`: True where a row reads a token.
+
+        `places` `(B, T)` are the positions of the rows, `0 .. T - 1` unless given; two rows may share one.
+        """
         n = tokens.shape[1]
-        x = self.embedding(tokens) + self.position.weight[:n]  # (B, T, D)
+        positions, turns = self.position.weight[:n], self.turns[:n]  # (T, D), (T, 2, D / H)
+        if places is not None:
+            positions, turns = self.position(places), self.turns[places][:, None]  # (B, T, D), (B, 1, T, 2, D / H)
+        x = self.embedding(tokens) + positions  # (B, T, D)
         for block in self.blocks:
-            x = block(x, mask, self.turns[:n])
+            x = block(x, mask, turns)
         normed: Tensor = self.norm(x)
         return normed
 
@@ -104,4 +110,4 @@ def _rotations(shape: TransformerShape) -> Tensor:
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:
     left, right = x.chunk(2, dim=-1)
-    return x * turns[:, 0] + torch.cat([-right, left], dim=-1) * turns[:, 1]
+    return x * turns[..., 0, :] + torch.cat([-right, left], dim=-1) * turns[..., 1, :]

@@ -1,13 +1,14 @@
 """Masked diffusion under constraints: pgen against other ways, at equal calls. Saves bench/results/diffusion.json.
 
-    OMP_WAIT_POLICY=PASSIVE python -m bench.diffusion [--parts toys,reactions,molecules,steps] [--count 16]
+    OMP_WAIT_POLICY=PASSIVE python -m bench.diffusion [--parts toys,reactions,molecules,steps,orders] [--count 16]
 
 Methods (`bench.diffusion_methods`): unconstrained draws with rejection, local masking position by
 position, DINGO's best strings, exact steps without weights, and pgen's globally weighted
 SMC; all fill as many canvases by the same order and schedule. *Toys*: total variation to the exact
 posterior on random tabular models. *Reactions*: masked products restored by rxnmapper and rxnfp.
 *Molecules*: property targets on the bundled model, the likelihood being that of the bundled
-left-to-right model, which took no part. *Steps*: the same with fewer model calls a text.
+left-to-right model, which took no part. *Steps*: the same with fewer model calls a text. *Orders*: one that is
+learned against the others (`bench.diffusion_orders`).
 Parts that are not run keep the figures saved before.
 """
 
@@ -26,6 +27,7 @@ from rich.table import Table
 
 import pgen
 from bench.diffusion_methods import RULES, Draws, weighted, written
+from bench.diffusion_orders import orders
 from bench.diffusion_toys import toys
 from bench.fetch_molecules import fetch
 from bench.machine import RESULTS, facts, save
@@ -83,6 +85,18 @@ def curve(count: int, n_seeds: int) -> Iterator[dict[str, Any]]:
         for method in ("unconstrained", "per-step exact", "SMC"):
             found = figures(text, method, holds, count, n_seeds, judge, known)
             yield {"schedule": schedule, "method": method, **found}
+
+
+def ordered(count: int, n_seeds: int) -> Iterator[dict[str, Any]]:
+    """Orders, one of them learned, for valid molecules; four times as many free draws."""
+    judge, known, (language, holds) = Judge(), training(), targets()["valid"]
+
+    def judged(text: CanvasDistribution, method: str) -> dict[str, Any]:
+        # Few free draws are valid: more are needed to see a difference.
+        number = count if method == "SMC" else 4 * count
+        return figures(text.given(language), method, holds, number, n_seeds, judge, known)
+
+    yield from orders(CANVAS, judged)
 
 
 class Judge:
@@ -146,7 +160,7 @@ def shown(rows: list[dict[str, Any]]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default="toys,reactions,molecules,steps")
+    parser.add_argument("--parts", default="toys,reactions,molecules,steps,orders")
     parser.add_argument("--count", type=int, default=16, help="canvases of each method")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--reactions", type=int, default=10, help="how many of them")
@@ -161,15 +175,15 @@ def main() -> None:
         ],
         "molecules": lambda: list(molecules(count, seeds)),
         "steps": lambda: list(curve(count, seeds)),
+        "orders": lambda: list(ordered(count, seeds)),
     }
     path = RESULTS / "diffusion.json"
-    saved = json.loads(path.read_text()) if path.is_file() else {}
+    about = {"count": count, "seeds": seeds, **facts("torch", "rdkit", "transformers")}
     for part in options.parts.split(","):
-        saved[part] = parts[part]()
-        Console(width=160).print(part, shown(saved[part]))
-        save(
-            "diffusion", {**saved, "about": {"count": count, "seeds": seeds, **facts("torch", "rdkit", "transformers")}}
-        )
+        rows = parts[part]()
+        Console(width=160).print(part, shown(rows))
+        saved = json.loads(path.read_text()) if path.is_file() else {}
+        save("diffusion", {**saved, part: rows, "about": about})
 
 
 if __name__ == "__main__":

@@ -177,6 +177,10 @@ def print_results(steps: list[dict[str, Any]], tables: dict[str, Any]) -> None:
         figures = f"{row['forward_ms']:.2f}", f"{row['constraint_ms']:.2f}", f"{row['share']:.1%}"
         shown.add_row(str(row["states"]), row["order"], str(row["batch"]), *figures)
     Console().print(shown)
+    print_tables(tables)
+
+
+def print_tables(tables: dict[str, Any]) -> None:
     compiled = Table("language", "states", "classes", "to a table, s")
     for name, row in tables.items():
         compiled.add_row(name, str(row["states"]), str(row["classes"]), f"{row['table_s']:.3f}")

@@ -5,7 +5,8 @@
 
 Weights are random: only shapes count. A step is everything that pgen does between two calls of the model,
 against one call (forward pass and log-softmax), alternating in one run, in seconds on the clock with the
-device waited for. The language has some hundred states over a vocabulary of random words.
+device waited for. The language has some hundred states over a vocabulary of random words. Then patterns and schemas
+are turned into token classes of that vocabulary (`bench.diffusion_cost`), which the GPU takes no part in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import pgen
+from bench.diffusion_cost import print_tables, table_costs
 from bench.machine import facts, save
 from pgen.backends.canvas_model import CanvasModel
 from pgen.inference.context import Context
@@ -121,6 +123,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="a small shape, which is not saved")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=3, help="tables made of each language")
     options = parser.parse_args()
     shape = TINY if options.tiny else LLADA
     model = Forward(shape, torch.device(options.device))
@@ -134,11 +137,20 @@ def main() -> None:
         figures = f"{row['call_ms']:.2f}", f"{row['step_ms']:.2f}", f"{row['share']:.1%}"
         shown.add_row(str(row["states"]), row["order"], *figures)
     Console().print(shown)
+    tables = table_costs(model.vocabulary, options.runs)
+    print_tables(tables)
     if not options.tiny:
         device = torch.cuda.get_device_name() if options.device == "cuda" else options.device
         save(
             "diffusion_gpu",
-            {**facts("torch", "transformers"), "device": device, "limit": LIMIT, **shape, "steps": rows},
+            {
+                **facts("torch", "transformers"),
+                "device": device,
+                "limit": LIMIT,
+                **shape,
+                "steps": rows,
+                "tables": tables,
+            },
         )
 
 

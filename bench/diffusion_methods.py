@@ -88,8 +88,10 @@ def written(distribution: CanvasDistribution, rule: Rule, count: int, seed: int)
     while open_ := [i for i, c in enumerate(canvases) if c is not None and bare.finished(c) is None]:
         steps = drafter.look([(bare, canvases[i]) for i in open_])  # type: ignore[misc]
         for i, step in zip(open_, steps, strict=True):
-            tokens = rule(step, step.chosen, CounterRng(seed, (tick, i)))
-            canvases[i] = None if tokens is None else _filled(step.canvas, step.chosen, tokens)
+            rng = CounterRng(seed, (tick, i))
+            positions = step.positions(rng.at(0))
+            tokens = rule(step, positions, rng)
+            canvases[i] = None if tokens is None else _filled(step.canvas, positions, tokens)
         tick += 1
     texts = [None if canvas is None else bare.finished(canvas) for canvas in canvases]
     return Draws(texts, [1 / count] * count, context.n_evaluations)

@@ -7,6 +7,8 @@ of all slots, the weight) against the forward pass of the bundled insertion mode
 one run, in seconds of one processor core; medians over steps.
 *One posterior*: the same text law on tabular models of four kinds, under random languages; total
 variation between each exact posterior and the law restricted by hand.
+*Speculation*: plain draws of the any-order model, some positions drafted from one call and verified by a second one
+along the order: calls for each position drawn, never more than one.
 *Molecules*: the bundled models under one language in which every text is a valid molecule
 (`bench.molecule_language`), by SMC. *Judged*: nats of a text by the left-to-right model, which is exact;
 *diversity*: one minus the mean Tanimoto similarity of pairs (Morgan fingerprints of radius 2).
@@ -39,6 +41,7 @@ from pgen.sampling.rng import CounterRng
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 CANVAS = 48
+DRAFTS = (1, 4, 8, CANVAS)
 LIMIT = 0.10
 """Mask work as a share of the forward pass."""
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,6 +98,35 @@ def one_posterior(n_laws: int) -> dict[str, float]:
     return worst
 
 
+def speculation(language: pgen.Language, n_texts: int) -> list[dict[str, Any]]:
+    """Calls of the any-order model for each position that is drawn, by order, constraint and most drafted at once."""
+    model = pgen.load("molecules-anyorder", "cpu")
+    rows = []
+    for order, constrained in itertools.product(("left_to_right", "random"), (False, True)):
+        calls = {}
+        for draft in DRAFTS:
+            text = model.text("", length=CANVAS, order=order, draft=draft)
+            began = time.process_time()
+            posterior = pgen.infer(
+                text.given(language) if constrained else text, method=pgen.Importance(n_texts, lookahead=0), seed=0
+            )
+            calls[draft] = posterior.n_evaluations / n_texts, (time.process_time() - began) / n_texts
+        positions = calls[1][0]  # one by one, a call is a position
+        rows += [
+            {
+                "order": order,
+                "constrained": constrained,
+                "draft": draft,
+                "positions": positions,
+                "calls": n_calls,
+                "calls_each": n_calls / positions,
+                "seconds": seconds,
+            }
+            for draft, (n_calls, seconds) in calls.items()
+        ]
+    return rows
+
+
 def written(way: str, language: pgen.Language, n_particles: int) -> dict[str, float]:
     """Texts of one model under the language."""
     name, options = WAYS[way]
@@ -149,12 +181,19 @@ def main() -> None:
     ]
     posteriors = one_posterior(options.laws)
     models = {way: written(way, molecules(), options.particles) for way in WAYS}
+    drafted = speculation(molecules(), 2 * options.particles)
     about = {"particles": options.particles, **facts("torch", "rdkit")}
-    save("insertion", {"about": about, "limit": LIMIT, "cost": cost, "one_posterior": posteriors, "molecules": models})
-    show(cost, posteriors, models)
+    results = {"cost": cost, "one_posterior": posteriors, "speculation": drafted, "molecules": models}
+    save("insertion", {"about": about, "limit": LIMIT, **results})
+    show(cost, posteriors, drafted, models)
 
 
-def show(cost: list[dict[str, Any]], posteriors: dict[str, float], models: dict[str, dict[str, float]]) -> None:
+def show(
+    cost: list[dict[str, Any]],
+    posteriors: dict[str, float],
+    drafted: list[dict[str, Any]],
+    models: dict[str, dict[str, float]],
+) -> None:
     console = Console()
     shares = Table("language", "batch", "forward, ms", "mask, ms", "draw, ms", "mask / forward")
     for row in cost:
@@ -165,6 +204,11 @@ def show(cost: list[dict[str, Any]], posteriors: dict[str, float], models: dict[
     for name, apart in posteriors.items():
         laws.add_row(name, f"{apart:.1e}")
     console.print(laws)
+    speed = Table("order", "constrained", "drafted", "positions", "calls", "calls a position", "seconds")
+    for row in drafted:
+        figures = [f"{row[name]:.3g}" for name in ("positions", "calls", "calls_each", "seconds")]
+        speed.add_row(row["order"], str(row["constrained"]), str(row["draft"]), *figures)
+    console.print(speed)
     side = Table("", *models)
     for figure in next(iter(models.values())):
         side.add_row(figure.replace("_", " "), *(f"{row[figure]:.3g}" for row in models.values()))

@@ -47,7 +47,9 @@ def main() -> None:
     method = pgen.SMC(particles=8, resample="tokens", lookahead=0)
     posterior = pgen.infer(work_out, pgen.load("smollm2"), PROBLEM, method=method)
     print(posterior)
-    print(posterior.marginal("turn 0"))
+    print()
+    for turn, probability in posterior.marginal("turn 0").items():
+        print(f"{probability:.2f} {turn}")
 
 
 if __name__ == "__main__":

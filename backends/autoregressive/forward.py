@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pgen.backends.autoregressive.coded_decoder import CodedDecoder, NotCoded
 from pgen.backends.autoregressive.packed import PackedLayers
 from pgen.backends.autoregressive.row_cache import RowCache
 from pgen.backends.autoregressive.row_plan import Plan, Tokens
@@ -79,6 +80,10 @@ class CachedForward:
         self._cache = RowCache(model.config, self._dtype, device, max_bytes - max_bytes // TREE_SHARE)
         self._keeps_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
         self._layers = PackedLayers(model)
+        try:
+            self._coded: CodedDecoder | None = CodedDecoder(model)
+        except NotCoded:
+            self._coded = None
         self._tree = TokenTree(len(self._cache.layers), TREE_TOKENS, self._cache.most_tokens // TREE_SHARE)
 
     def forget(self) -> None:
@@ -120,7 +125,7 @@ class CachedForward:
             torch.tensor([growth.tokens]),
             torch.from_numpy(hidden)[None, None],
             torch.tensor([positions]),
-            self._tree.states,
+            self._tree,
             columns,
         )
         self._tree.add(growth)
@@ -153,7 +158,7 @@ class CachedForward:
         cache.copy(plan, [request.tokens for request in requests])
         served = [requests[i] for i in plan.order]
         missing = [len(r.tokens) - n for r, n in zip(served, plan.cached, strict=True)]
-        logits, columns = self._pass(plan, served, missing)
+        logits, columns = self._batch(plan, served, missing)
         for at, request in enumerate(served):
             cache.table.hold(plan.first + at, request.tokens)
         results: dict[int, torch.Tensor] = {}
@@ -179,7 +184,7 @@ class CachedForward:
             if len(prefixes) > max(self._cache.most_rows(room), 1):
                 return None
 
-    def _pass(
+    def _batch(
         self, plan: Plan, served: Sequence[Request], missing: list[int]
     ) -> tuple[torch.Tensor, NDArray[np.int64]]:
         """Logits `(B, columns, V)` of a batch padded on the right, and which query positions the columns are."""
@@ -195,23 +200,27 @@ class CachedForward:
         hidden = torch.arange(used) > torch.from_numpy(positions)[:, None, :, None]  # (B, 1, Q, used)
         # Padding may lie beyond the last position that the model knows; nothing looks at it.
         known = torch.from_numpy(positions).clamp(max=self._last_position)
-        return self._logits(torch.from_numpy(ids), hidden, known, self._cache.states, columns), columns
+        return self._logits(torch.from_numpy(ids), hidden, known, self._cache, columns), columns
 
     def _logits(
-        self, ids: torch.Tensor, hidden: torch.Tensor, positions: torch.Tensor, states: Any, columns: NDArray[np.int64]
+        self,
+        ids: torch.Tensor,
+        hidden: torch.Tensor,
+        positions: torch.Tensor,
+        cached: RowCache | TokenTree,
+        columns: NDArray[np.int64],
     ) -> torch.Tensor:
         """`(B, columns, V)` after tokens `ids (B, Q)` that do not look where `hidden (B, 1, Q, used)`."""
+        wanted = torch.from_numpy(columns).to(self._device)
+        if self._coded is not None and self._coded.serves(ids.numel()):
+            return self._coded(ids, ~hidden.numpy(), positions, cached.layers, wanted)
         hidden = hidden.to(self._device)
         mask = torch.zeros_like(hidden, dtype=self._dtype).masked_fill_(hidden, torch.finfo(self._dtype).min)
-        keep = {"logits_to_keep": torch.from_numpy(columns).to(self._device)} if self._keeps_logits else {}
+        ids, positions = ids.to(self._device), positions.to(self._device)
+        keep = {"logits_to_keep": wanted} if self._keeps_logits else {}
         with self._layers.in_use():
             output = self._model(
-                ids.to(self._device),
-                attention_mask=mask,
-                position_ids=positions.to(self._device),
-                past_key_values=states,
-                use_cache=True,
-                **keep,
+                ids, attention_mask=mask, position_ids=positions, past_key_values=cached.states, use_cache=True, **keep
             )
         logits: torch.Tensor = output.logits if self._keeps_logits else output.logits[:, columns]
         return logits.float()

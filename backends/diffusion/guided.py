@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from pgen.backends.base import Canvas, LogMarginals, MaskedDiffusion, Message, Tokens
-from pgen.backends.canvas_model import CanvasModel
+from pgen.backends.base import Canvas, LogMarginals, MaskedDiffusion, Tokens
+from pgen.backends.diffusion.behind import Behind
 from pgen.errors import InvalidArgument
 
 
-class Guided(CanvasModel):
+class Guided(Behind[MaskedDiffusion]):
     """`model` with guidance of strength s; at 0 it is the model itself.
 
     `without=None`: the prompt's own positions are masked, as LLaDA does it. Otherwise `without` is
@@ -36,21 +36,14 @@ class Guided(CanvasModel):
                 f"without=None masks the prompt, but {model.name} masks only the block at work",
                 hint="name another prompt: without='...'",
             )
-        self._model, self._strength = model, strength
+        super().__init__(model, "guided")
+        self._strength = strength
         self._without = None if without is None else model.encode(without)
-        self.name = f"{model.name}, guided"
-        self.vocabulary = model.vocabulary
-        self.context_length = model.context_length - len(self._without or ())
+        self.context_length -= len(self._without or ())
         self.block_length = model.block_length
 
-    def encode(self, prompt: str) -> Tokens:
-        return self._model.encode(prompt)
-
-    def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        return self._model.encode_chat(messages)
-
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> LogMarginals:
-        wanted = self._model.marginals(prompts, canvases)  # (B, L, V)
+        wanted = self.model.marginals(prompts, canvases)  # (B, L, V)
         if self._strength == 0.0:
             return wanted
         return _pushed(wanted, self._unprompted(prompts, canvases, wanted), self._strength)
@@ -58,12 +51,12 @@ class Guided(CanvasModel):
     def _unprompted(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas], like: Any) -> Any:
         """The marginals without the prompts, `(B, L, V)`."""
         if self._without is not None:
-            return self._model.marginals([self._without] * len(canvases), canvases)
+            return self.model.marginals([self._without] * len(canvases), canvases)
         rows = like.copy() if isinstance(like, np.ndarray) else like.clone()
         for size in {len(prompt) for prompt in prompts}:
             chosen = [b for b, prompt in enumerate(prompts) if len(prompt) == size]
             masked = [(None,) * size + canvases[b] for b in chosen]
-            rows[chosen] = self._model.marginals([()] * len(chosen), masked)[:, size:]
+            rows[chosen] = self.model.marginals([()] * len(chosen), masked)[:, size:]
         return rows
 
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pgen.backends.base import Canvas, Message, Tokens
-from pgen.backends.canvas_model import CanvasModel
+from pgen.backends.base import Canvas, Tokens
+from pgen.backends.diffusion.behind import Behind
 from pgen.backends.diffusion.denoiser import Denoiser, normalised
 from pgen.errors import InvalidArgument
 
@@ -38,7 +38,7 @@ class _Prefix(NamedTuple):
     last: Tensor
 
 
-class PrefixCached(CanvasModel):
+class PrefixCached(Behind[Denoiser]):
     """`denoiser` with its prefix read once a block of `block` positions; use it with `text(..., block=block)`.
 
     Implements `pgen.backends.base.MaskedDiffusion`. Raises `InvalidArgument` for models that cannot keep
@@ -54,16 +54,9 @@ class PrefixCached(CanvasModel):
             )
         if block < 1:
             raise InvalidArgument(f"block={block}: must be at least 1")
-        self.denoiser, self.block = denoiser, block
-        self.vocabulary, self.context_length = denoiser.vocabulary, denoiser.context_length
-        self.device, self.name = denoiser.device, f"{denoiser.name}, prefix cached"
+        super().__init__(denoiser, "prefix cached")
+        self.denoiser, self.block, self.device = denoiser, block, denoiser.device
         self._prefixes: OrderedDict[Place, _Prefix] = OrderedDict()
-
-    def encode(self, prompt: str) -> Tokens:
-        return self.denoiser.encode(prompt)
-
-    def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        return self.denoiser.encode_chat(messages)
 
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> Tensor:
         length = len(canvases[0]) if canvases else 0

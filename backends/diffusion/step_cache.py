@@ -27,8 +27,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pgen.backends.base import Canvas, Message, Tokens
-from pgen.backends.canvas_model import CanvasModel
+from pgen.backends.base import Canvas, Tokens
+from pgen.backends.diffusion.behind import Behind
 from pgen.backends.diffusion.denoiser import LOGITS_A_PASS, Denoiser, normalised
 from pgen.backends.diffusion.kept_attention import Memory, kept_attention
 from pgen.errors import InvalidArgument
@@ -60,7 +60,7 @@ class _Plan(NamedTuple):
     at: list[int]
 
 
-class StepCache(CanvasModel):
+class StepCache(Behind[Denoiser]):
     """Implements `pgen.backends.base.MaskedDiffusion` and `pgen.programs.trails.Remembers`.
 
     Raises `InvalidArgument` for models whose attention cannot be kept, and for a `refresh` below 1.
@@ -78,18 +78,11 @@ class StepCache(CanvasModel):
             )
         if refresh < 1:
             raise InvalidArgument(f"refresh={refresh}: must be at least 1, which keeps nothing")
-        self.denoiser, self.refresh = denoiser, refresh
-        self.vocabulary, self.context_length = denoiser.vocabulary, denoiser.context_length
-        self.device, self.name = denoiser.device, f"{denoiser.name}, {self.kind} for {refresh} steps"
+        super().__init__(denoiser, f"{self.kind} for {refresh} steps")
+        self.denoiser, self.refresh, self.device = denoiser, refresh, denoiser.device
         self._kept: OrderedDict[Asked, _Kept] = OrderedDict()
         self._n_bytes = 0
         self._lock = threading.Lock()
-
-    def encode(self, prompt: str) -> Tokens:
-        return self.denoiser.encode(prompt)
-
-    def encode_chat(self, messages: Sequence[Message]) -> Tokens:
-        return self.denoiser.encode_chat(messages)
 
     def following(self, before: Canvas, after: Canvas) -> Canvas:
         """`after` with its way; bare where everything is to be computed."""

@@ -7,21 +7,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from pgen.backends.anyorder.model import AnyOrderDenoiser
+from pgen.backends.anyorder.small_transformer import SmallAnyOrder
 from pgen.backends.autoregressive.small_transformer import SmallAutoregressive
 from pgen.backends.diffusion.small_transformer import SmallDiffusion
 from pgen.backends.insertion.model import SmallInsertion
 from pgen.backends.model_files import device_named
 from pgen.backends.molecules.files import read_network
 from pgen.backends.molecules.vocabulary import vocabulary
-from pgen.backends.transformer import Transformer
 from pgen.errors import ModelError
-from pgen.tokens import Vocabulary
 
-MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | AnyOrderDenoiser
+MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | SmallAnyOrder
 
 SHA256: Mapping[str, str] = MappingProxyType(
     {
+        "anyorder": "342210a9937fac1907f4185f5f96593e0cacea10be862cc8c86ab95d59426919",
         "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
         "diffusion": "90cb14dc15954cee680f183cfe2cb80eebee1f4306e2f3df028b95cd58f6a123",
         "insertion": "7da86948c3bcbf694523648b1d4c9dfe45a9309bd8a4e7beeb2d3a3aa3f51a58",
@@ -30,16 +29,12 @@ SHA256: Mapping[str, str] = MappingProxyType(
 """The committed weights."""
 
 
-def _any_order(network: Transformer, vocabulary: Vocabulary, *, name: str) -> AnyOrderDenoiser:
-    return AnyOrderDenoiser(SmallDiffusion(network, vocabulary, name=name))
-
-
 KINDS: Mapping[str, tuple[str, Callable[..., MoleculeModel]]] = MappingProxyType(
     {
         "molecules": ("autoregressive", SmallAutoregressive),
         "molecules-diffusion": ("diffusion", SmallDiffusion),
         "molecules-insertion": ("insertion", SmallInsertion),
-        "molecules-anyorder": ("diffusion", _any_order),
+        "molecules-anyorder": ("anyorder", SmallAnyOrder),
     }
 )
 """Name -> its weights, and what makes a model of them."""

@@ -157,10 +157,11 @@ def _array_masses(automaton: PositionAutomaton, marginals: Any, fixed: list[Ints
         positions = np.flatnonzero(classes < 0)
         for at in range(0, len(positions), size):
             some = positions[at : at + size]
-            rows = marginals[b] if len(some) == len(classes) == len(marginals[b]) else marginals[b][some]  # (n, V)
+            seen = np.take(marginals[b], some, axis=0, out=weights[: len(some)], mode="clip")  # (n, V)
             with np.errstate(over="ignore", invalid="ignore"):
-                seen = np.exp(rows, out=weights[: len(some)])
-            if kernels.class_masses(rows, seen, automaton.class_of, *tokens, begin + some, mantissa, exponent):
+                np.exp(seen, out=seen)
+            into = mantissa[begin:end], exponent[begin:end]
+            if kernels.class_masses(marginals[b], seen, automaton.class_of, *tokens, some, *into):
                 raise _broken(b)
     return mantissa, exponent
 

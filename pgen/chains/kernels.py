@@ -64,23 +64,23 @@ def class_masses(
     mantissa: Floats,
     exponent: Ints,
 ) -> int:
-    """Sum the exponentials of `rows (n, V)` by class into `mantissa, exponent (L, C)` at `places`, but for class 0.
+    """Sum the exponentials of `rows (L, V)` at `places (n,)` by class into `mantissa, exponent (L, C)`, but class 0.
 
-    `weights` are these exponentials as far as they have the range, `bounds, tokens` list
+    `weights (n, V)` are these exponentials as far as they have the range, `bounds, tokens` list
     the tokens by class for where they have not. Returns `BROKEN` on NaN, else 0.
     """
     sums = np.empty((mantissa.shape[1], LANES))
-    for first in range(0, rows.shape[0], LANES):
+    for first in range(0, weights.shape[0], LANES):
         sums[:] = 0.0
         _side_by_side(weights, class_of, first, sums)
-        for i in range(first, min(first + LANES, rows.shape[0])):
+        for i in range(first, min(first + LANES, weights.shape[0])):
             at = places[i]
             for c in range(1, mantissa.shape[1]):
                 total = sums[c, i - first]
                 if TINY < total < HUGE:
                     mantissa[at, c], exponent[at, c] = total, 0
                 elif total == total:
-                    _exactly_summed(rows[i], bounds[c], bounds[c + 1], tokens, mantissa[at], exponent[at], c)
+                    _exactly_summed(rows[at], bounds[c], bounds[c + 1], tokens, mantissa[at], exponent[at], c)
                 else:
                     return BROKEN
             if sums[0, i - first] != sums[0, i - first]:

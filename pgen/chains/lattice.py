@@ -264,9 +264,8 @@ class Chart:
         first, last = bodies.bounds[rule], bodies.bounds[rule + 1]
         position, node = divmod(place, self._n_nodes)
         i = position if node else position - 1
-        parents = np.searchsorted(spellings.arc_start, np.arange(len(spellings.arc_target)), side="right") - 1
         for arc in np.flatnonzero(spellings.arc_target == (node or -1)).tolist():
-            origin = i * self._n_nodes + int(parents[arc])
+            origin = i * self._n_nodes + int(spellings.arc_source[arc])
             if origin >= begin and self._arcs[i, arc] > -np.inf:
                 for q in (first + np.flatnonzero(bodies.delta[first:last, spellings.arc_class[arc]] == state)).tolist():
                     if alpha[q - first, origin] > -np.inf:

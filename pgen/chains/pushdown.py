@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,11 @@ class Spellings:
         """T."""
         return len(self.arc_start) - 1
 
+    @cached_property
+    def arc_source(self) -> Ints:
+        """`(A,)`: the node that each arc leaves."""
+        return np.repeat(np.arange(self.n_nodes, dtype=np.int32), np.diff(self.arc_start))
+
 
 @dataclass(frozen=True, eq=False)
 class Pushdown:
@@ -105,6 +110,12 @@ def is_unambiguous(bodies: Bodies) -> bool:
 
     Sufficient, not necessary: LL(1) of the deterministic bodies (Lewis and Stearns 1968).
     """
+    return bool(((bodies.delta >= 0) + ways_on(bodies) <= 1).all())
+
+
+@lru_cache(maxsize=64)
+def ways_on(bodies: Bodies) -> NDArray[np.int64]:
+    """`(N, C)`: by how many calls, or by leaving its body, a state may come to read a byte of each class next."""
     n_rules, bounds = bodies.n_rules, bodies.bounds
     owner = np.repeat(np.arange(n_rules + 1), np.diff(bounds))
     caller = np.repeat(np.arange(len(owner)), np.diff(bodies.call_start))
@@ -114,9 +125,9 @@ def is_unambiguous(bodies: Bodies) -> bool:
     while before != (before := int(first.sum() + follow.sum())):
         np.logical_or.at(first, caller, first[bounds[rule]])
         np.logical_or.at(follow, rule, first[back] | (bodies.accepting[back, None] & follow[owner[back]]))
-    ways = (bodies.delta >= 0) + (bodies.accepting[:, None] & follow[owner]).astype(np.int64)  # (N, C)
+    ways = (bodies.accepting[:, None] & follow[owner]).astype(np.int64)
     np.add.at(ways, caller, first[bounds[rule]].astype(np.int64))
-    return bool((ways <= 1).all())
+    return ways
 
 
 def _byte_classes(laid: Fragment) -> Ints:

@@ -42,8 +42,20 @@ class Messages(NamedTuple):
     @property
     def log_mass(self) -> float:
         """log Z: log mass of the canvases that end in the language; -inf if there are none."""
-        mass, power = float(self.mantissa[0, self.start]), int(self.exponent[0, self.start])
-        return math.log(mass) + power * LOG_TWO if mass > 0.0 else -math.inf
+        return _log(self.mantissa[0, self.start], self.exponent[0, self.start])
+
+    def log_mass_given(self, canvas: Canvas) -> float:
+        """`given(canvas).log_mass`, for those who need nothing else: only what changes is computed."""
+        emissions = self.emissions.committed(canvas)
+        changed = np.flatnonzero(emissions.fixed != self.emissions.fixed)
+        kept = int(changed[-1]) + 1 if len(changed) else 0
+        mantissa, exponent = (
+            np.empty((kept + 1, self.mantissa.shape[1])),
+            np.empty((kept + 1, self.mantissa.shape[1]), np.int32),
+        )
+        mantissa[kept], exponent[kept] = self.mantissa[kept], self.exponent[kept]
+        _sweep(emissions, self, mantissa, exponent, kept)
+        return _log(mantissa[0, self.start], exponent[0, self.start])
 
     def given(self, canvas: Canvas) -> Messages:
         """The messages when more positions are committed, under the same marginals.
@@ -58,6 +70,11 @@ class Messages(NamedTuple):
         mantissa[kept:], exponent[kept:] = self.mantissa[kept:], self.exponent[kept:]
         _sweep(emissions, self, mantissa, exponent, kept)
         return self._replace(emissions=emissions, mantissa=mantissa, exponent=exponent)
+
+
+def _log(mantissa: float, power: int) -> float:
+    """Mantissa and power of two as a natural logarithm."""
+    return math.log(mantissa) + int(power) * LOG_TWO if mantissa > 0.0 else -math.inf
 
 
 def messages(emissions: Emissions, length: int | None = None, start: int | None = None) -> Messages:
@@ -199,6 +216,26 @@ def constrained_marginals(given: Messages) -> Floats:
     for i in np.flatnonzero(emissions.fixed < 0).tolist():
         made[i] = emissions.row(i).astype(np.float64) + ratios[i, emissions.automaton.class_of]
     return made
+
+
+def marginal(given: Messages, position: int) -> Floats:
+    """`(V,)` log-probabilities of tokens at one open position under the step posterior, whose mass must not be zero."""
+    emissions = given.emissions
+    automaton, edges, (bounds, states) = emissions.automaton, emissions.automaton.edges, given.support
+    shape = position + 1, automaton.n_states
+    alpha = np.zeros(shape), np.full(shape, kernels.NOWHERE, np.int32)
+    alpha[0][0, given.start], alpha[1][0, given.start] = 1.0, 0
+    before, ratios = emissions.fixed[:position], np.empty((1, automaton.n_classes))
+    kernels.forward(
+        edges.start, edges.target, edges.label, automaton.delta, bounds, states, before, *emissions.labels, *alpha
+    )
+    here, behind = slice(position, position + 1), slice(position, position + 2)
+    total = given.mantissa[0, given.start], int(given.exponent[0, given.start])
+    kernels.class_ratios(
+        automaton.delta, bounds[behind], states, alpha[0][here], alpha[1][here],
+        given.mantissa[behind], given.exponent[behind], *total, ratios,
+    )  # fmt: skip
+    return np.asarray(emissions.row(position).astype(np.float64) + ratios[0, automaton.class_of], np.float64)
 
 
 def entropy(given: Messages) -> float:

@@ -7,6 +7,7 @@ stands for the start, where nothing has been read.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,18 +23,20 @@ class Entries(NamedTuple):
     """Compressed rows: those of row r are `first[r]` to `first[r + 1] - 1`.
 
     `delta (C, Q)`: the next state, -1 where there is none. `class_first (C + 1,)`: the entries of each class.
-    `target (P + 1,)`: the state of each. `source_first (P + 1,)`, `source`: the states that an entry is taken from;
-    `leaving_first (Q + 1,)`, `leaving`: the entries taken from a state. `next_first`, `next`, `last_first`, `last`:
-    successors and predecessors of every state, each once.
+    `target (P + 1,)`: the state of each, and `group (P + 1,)`: which of G groups of states it is taken from (many
+    entries share one; the last is empty). `member_first (G + 1,)`, `member`: the states of a group;
+    `within_first (Q + 1,)`, `within`: the groups with a state. `next_first (Q + 1,)`, `next`, `last_first`,
+    `last`: successors and predecessors of every state, each once.
     """
 
     delta: Ints
     class_first: Ints
     target: Ints
-    source_first: Ints
-    source: Ints
-    leaving_first: Ints
-    leaving: Ints
+    group: Ints
+    member_first: Ints
+    member: Ints
+    within_first: Ints
+    within: Ints
     next_first: Ints
     next: Ints
     last_first: Ints
@@ -48,17 +51,27 @@ class Entries(NamedTuple):
         made = np.stack([classes, delta[sources, classes]], 1)
         entries, number = np.unique(made, axis=0, return_inverse=True)  # ordered by class
         class_first = np.searchsorted(entries[:, 0], np.arange(n_classes + 1)).astype(np.int32)
-        target = np.append(entries[:, 1], 0).astype(np.int32)
+        first, source = _compressed(number.ravel(), sources, len(entries))
+        group, sets = _numbered([tuple(source[a:b].tolist()) for a, b in pairwise(first)])
+        groups, members = np.repeat(np.arange(len(sets)), [len(each) for each in sets]), np.concatenate([*sets, ()])
         steps = np.unique(np.stack([sources, made[:, 1]], 1), axis=0)
         return cls(
             np.ascontiguousarray(delta.T),
             class_first,
-            target,
-            *_compressed(number.ravel(), sources, len(entries)),
-            *_compressed(sources, number.ravel(), n_states),
+            np.append(entries[:, 1], 0).astype(np.int32),
+            np.append(group, len(sets) - 1).astype(np.int32),
+            *_compressed(groups, members, len(sets)),
+            *_compressed(members.astype(np.int64), groups, n_states),
             *_compressed(steps[:, 0], steps[:, 1], n_states),
             *_compressed(steps[:, 1], steps[:, 0], n_states),
         )
+
+
+def _numbered(sets: list[tuple[int, ...]]) -> tuple[list[int], list[tuple[int, ...]]]:
+    """The number of each set, and all different ones, with the empty one behind them."""
+    numbers: dict[tuple[int, ...], int] = {}
+    which = [numbers.setdefault(each, len(numbers)) for each in sets]
+    return which, [*numbers, ()]
 
 
 def _compressed(rows: NDArray[np.int64], values: NDArray[np.int64], n_rows: int) -> tuple[Ints, Ints]:

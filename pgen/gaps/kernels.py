@@ -7,7 +7,8 @@ read there, and what may stand behind it likewise, so that a step from gap to ga
     backward:  before(p) = min over entries p' of the class read next of R(p, p') + after(p')
 
 with R(p, p') the fewest tokens inserted between two entries: rows of bytes, added and compared
-many at a time. Vectors are kept less their smallest element, and numbered by content, so
+many at a time, one for each state that entries lead to (group of states that they are taken from).
+Vectors are kept less their smallest element, and numbered by content, so
 that a step is a transition of an automaton that is made as it is needed (as lazy
 determinisation with residual weights makes one; Mohri 1997): an insertion is followed until a gap
 has its old number again, from where on distances differ by a constant. Numbers are kept plus
@@ -34,23 +35,23 @@ CLASS, BEFORE, BEFORE_BASE, BEHIND, BEHIND_BASE = range(5)
 """The rows of cells: class of the token behind a gap (of none, -1), numbers of its two vectors, and what to add."""
 FEWEST, REACHED = range(2)
 """Facts: the fewest insertions to a member, and the state that the tokens lead to (-1: none)."""
-N_VECTORS, N_REACHES = range(2)
-"""What is counted of a side."""
 FULL = -1
 """In place of a number: there is no room for another one."""
 
 
-(DELTA, CLASS_FIRST, TARGET, SOURCE_FIRST, SOURCE, LEAVING_FIRST, LEAVING, NEXT_FIRST, NEXT, LAST_FIRST, LAST) = range(
-    11
-)
+(DELTA, CLASS_FIRST, TARGET, GROUP, MEMBER_FIRST, MEMBER, WITHIN_FIRST, WITHIN) = range(8)
+NEXT_FIRST, NEXT, LAST_FIRST, LAST = range(8, 12)
 """Places in `GapStore.memory` of the arrays of `Entries`."""
-BOUNDS, BEFORE_SIDE, BEHIND_SIDE = 11, 12, 21
+BOUNDS, BEFORE_SIDE, BEHIND_SIDE = 12, 13, 26
 """The cost of an insertion and what counts as too far; then the two sides of gaps, each with:"""
-VECTORS, CLASSES, PACKED, PLACES, STEPS, SHIFTS, REACHES, REACH_AT, COUNTS = range(9)
+VECTORS, CLASSES, PACKED, PLACES, STEPS, SHIFTS, REACHES, REACHED_FROM, N_VECTORS = range(9)
+LINE, COLUMN, NEAR_FIRST, NEAR = range(9, 13)
 """`vectors (M, P + 1)`: by entry. `classes (M,)` and `packed (M, T)`: the class that a vector was made of, and the
 distances of its entries, less the smallest. `places`: where vectors are by content. `steps (M, C)`, `shifts (M, C)`:
-the vector after (before) one more token, and what to add. `reaches (K, P + 1)`: R from (to) one entry, at
-`reach_at (P + 1,)`. `counts (2,)`."""
+the vector after (before) one more token, and what to add. `reaches`: the fewest tokens inserted between a line and
+a column, if `reached_from` the line; before gaps from states to groups `(Q, G)`, behind them to groups from
+states `(G, Q)`. `n_vectors (1,)`: how many there are. `line`, `column (P + 1,)`: those of entries; `near_first`,
+`near`: the columns at distance 0 of a line."""
 
 
 @njit(inline="always")
@@ -61,7 +62,7 @@ def _rows(memory: Memory, at: int, like: Small) -> Small:
 
 
 @njit(cache=True, nogil=True)
-def spread(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
+def _spread(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
     """Lower `distances (Q,)`, each 0 or `FAR`, to the shortest way to (from) a state at 0. Breadth first."""
     queue, count, at = np.empty(distances.shape[0], np.int32), 0, 0
     for state in range(distances.shape[0]):
@@ -79,50 +80,88 @@ def spread(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def entered_from(memory: Memory, state: int, row: Small) -> None:
-    """The fewest tokens inserted before each entry, from a state: `row (P + 1,)`."""
+def _columns_of(memory: Memory, side: int, distances: Ints) -> Ints:
+    """The fewest tokens inserted up to (from) each column of a side, from (up to) the states at distance 0."""
     cost, far = ints(memory, BOUNDS)
-    distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
-    distances[state] = 0
-    spread(distances, ints(memory, NEXT_FIRST), ints(memory, NEXT), cost)
-    leaving_first, leaving = ints(memory, LEAVING_FIRST), ints(memory, LEAVING)
-    row[:] = far
-    for source in range(distances.shape[0]):
-        if distances[source] < far:
-            for at in range(leaving_first[source], leaving_first[source + 1]):
-                if distances[source] < row[leaving[at]]:
-                    row[leaving[at]] = distances[source]
-
-
-@njit(cache=True, nogil=True)
-def leading_to(memory: Memory, distances: Ints, row: Small) -> None:
-    """The fewest tokens inserted behind each entry to reach a state at distance 0: `row (P + 1,)`."""
-    cost, far = ints(memory, BOUNDS)
-    spread(distances, ints(memory, LAST_FIRST), ints(memory, LAST), cost)
-    target = ints(memory, TARGET)
-    for entry in range(row.shape[0]):
-        row[entry] = min(distances[target[entry]], far)
-
-
-@njit(cache=True, nogil=True)
-def _reach(memory: Memory, like: Small, side: int, entry: int) -> int:
-    """Where R from (to) an entry is; or `FULL`."""
-    reach_at, counts, reaches = ints(memory, side + REACH_AT), ints(memory, side + COUNTS), side + REACHES
-    if not reach_at[entry]:
-        rows, at = _rows(memory, reaches, like), counts[N_REACHES]
-        if at == rows.shape[0]:
-            return FULL
-        if side == BEHIND_SIDE:
-            first, sources = ints(memory, SOURCE_FIRST), ints(memory, SOURCE)
-            distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
-            for source in range(first[entry], first[entry + 1]):
-                distances[sources[source]] = 0
-            leading_to(memory, distances, rows[at])
-        else:
-            entered_from(memory, ints(memory, TARGET)[entry], rows[at])
-        counts[N_REACHES] = reach_at[entry] = at + 1
-    found: int = reach_at[entry] - 1
+    if side == BEHIND_SIDE:
+        _spread(distances, ints(memory, LAST_FIRST), ints(memory, LAST), cost)
+        near: Ints = np.minimum(distances, far).astype(np.int32)
+        return near
+    _spread(distances, ints(memory, NEXT_FIRST), ints(memory, NEXT), cost)
+    first, members = ints(memory, MEMBER_FIRST), ints(memory, MEMBER)
+    found = np.full(first.shape[0] - 1, far, np.int32)
+    for group in range(found.shape[0]):
+        for at in range(first[group], first[group + 1]):
+            found[group] = min(found[group], distances[members[at]])
     return found
+
+
+@njit(cache=True, nogil=True)
+def _reach_of(memory: Memory, side: int, line: int) -> Ints:
+    """The fewest tokens inserted between a line of a side and each of its columns."""
+    distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
+    if side == BEFORE_SIDE:
+        distances[line] = 0
+    else:
+        first, members = ints(memory, MEMBER_FIRST), ints(memory, MEMBER)
+        for at in range(first[line], first[line + 1]):
+            distances[members[at]] = 0
+    found: Ints = _columns_of(memory, side, distances)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def begin(memory: Memory, like: Small, side: int, distances: Ints) -> None:
+    """Number 1, the vector before the first (behind the last) gap, from the states at distance 0; others are `FAR`."""
+    found = _columns_of(memory, side, distances)
+    columns, vector = ints(memory, side + COLUMN), _rows(memory, side + VECTORS, like)[1]
+    for entry in range(vector.shape[0]):
+        vector[entry] = found[columns[entry]]
+
+
+@njit(cache=True, nogil=True)
+def _nearest_first(packed: Small, far: int) -> Ints:
+    """Where the distances below `far` are, the least first (counting sort)."""
+    first = np.zeros(far + 1, np.int32)
+    for distance in packed:
+        if distance < far:
+            first[distance + 1] += 1
+    for distance in range(far):
+        first[distance + 1] += first[distance]
+    places = np.empty(first[far], np.int32)
+    for at in range(packed.shape[0]):
+        if packed[at] < far:
+            places[first[packed[at]]] = at
+            first[packed[at]] += 1
+    return places
+
+
+@njit(cache=True, nogil=True)
+def _fill(memory: Memory, side: int, token_class: int, packed: Small, vector: Small) -> None:
+    """The vector made of the distances of the entries of a class.
+
+    An entry adds nothing where the columns nearest to its line are already as near: all ways lead through one of them.
+    """
+    first, far, small = ints(memory, CLASS_FIRST)[token_class], ints(memory, BOUNDS)[1], packed.dtype.type
+    reaches, reached_from = _rows(memory, side + REACHES, packed), ints(memory, side + REACHED_FROM)
+    near_first, near = ints(memory, side + NEAR_FIRST), ints(memory, side + NEAR)
+    lines, columns = ints(memory, side + LINE), ints(memory, side + COLUMN)
+    found = np.full(reaches.shape[1], far, packed.dtype)
+    for at in _nearest_first(packed, far):
+        line, base, known = lines[first + at], packed[at], True
+        for place in range(near_first[line], near_first[line + 1]):
+            known &= found[near[place]] <= base
+        if known:
+            continue
+        reach = reaches[line]
+        if not reached_from[line]:
+            reach[:] = _reach_of(memory, side, line)
+            reached_from[line] = 1
+        for column in range(found.shape[0]):
+            total, least = small(base + reach[column]), found[column]
+            found[column] = total if total < least else least
+    for entry in range(vector.shape[0]):
+        vector[entry] = found[columns[entry]]
 
 
 @njit(cache=True, nogil=True)
@@ -161,24 +200,14 @@ def _numbered(memory: Memory, side: int, token_class: int, packed: Small) -> int
     number: int = places[place] - 1
     if number >= 0:
         return number
-    vectors, far = _rows(memory, side + VECTORS, packed), ints(memory, BOUNDS)[1]
-    number = ints(memory, side + COUNTS)[N_VECTORS]
+    vectors, count = _rows(memory, side + VECTORS, packed), ints(memory, side + N_VECTORS)
+    number = count[0]
     if number == vectors.shape[0]:
         return FULL
-    vector, small = vectors[number], packed.dtype.type
-    vector[:] = far
-    for at in range(packed.shape[0]):
-        if packed[at] < far:
-            reach = _reach(memory, packed, side, ints(memory, CLASS_FIRST)[token_class] + at)
-            if reach == FULL:
-                return FULL
-            row, base = _rows(memory, side + REACHES, packed)[reach], packed[at]
-            for entry in range(vector.shape[0]):
-                total, known = small(base + row[entry]), vector[entry]
-                vector[entry] = total if total < known else known
+    _fill(memory, side, token_class, packed, vectors[number])
     ints(memory, side + CLASSES)[number] = token_class
     _rows(memory, side + PACKED, packed)[number, : packed.shape[0]] = packed
-    ints(memory, side + COUNTS)[N_VECTORS] = places[place] = number + 1
+    count[0] = places[place] = number + 1
     return number
 
 
@@ -206,15 +235,14 @@ def _stepped(memory: Memory, like: Small, side: int, number: int, token_class: i
 
 
 @njit(cache=True, nogil=True)
-def _rest(memory: Memory, before: Small, behind: Small, scratch: Small, rest: Ints) -> None:
+def _rest(memory: Memory, before: Small, behind: Small, rest: Ints) -> None:
     """The fewest further tokens after one of each class comes between two vectors: `rest (C,)`, less their bases."""
-    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1], scratch.dtype.type
-    for entry in range(scratch.shape[0]):
-        scratch[entry] = small(before[entry] + behind[entry])
+    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1], before.dtype.type
     for token_class in range(rest.shape[0]):
-        least = small(far)
-        for entry in range(bounds[token_class], bounds[token_class + 1]):
-            total = scratch[entry]
+        first, end = bounds[token_class], bounds[token_class + 1]
+        left, right, least = before[first:end], behind[first:end], small(far)
+        for at in range(left.shape[0]):  # over slices, so that many are added and compared at a time
+            total = small(left[at] + right[at])
             least = total if total < least else least
         rest[token_class] = least if least < far else FAR
 
@@ -289,8 +317,7 @@ def grown(memory: Memory, like: Small, gap: int, cells: Ints, rests: Ints, rows:
     if gap < 0:
         low, high = 0, cells.shape[1]
     before, behind = _rows(memory, BEFORE_SIDE + VECTORS, like), _rows(memory, BEHIND_SIDE + VECTORS, like)
-    scratch = np.empty(before.shape[1], like.dtype)
     for at in range(low, high):
-        _rest(memory, before[cells[BEFORE, at]], behind[cells[BEHIND, at]], scratch, rests[at])
+        _rest(memory, before[cells[BEFORE, at]], behind[cells[BEHIND, at]], rests[at])
     _tell(memory, like, cells, rests, rows, facts)
     return True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.memory import memory_of
 from pgen.gaps.entries import Entries
-from pgen.gaps.kernels import FAR, VECTORS, entered_from, leading_to
+from pgen.gaps.kernels import BEFORE_SIDE, BEHIND_SIDE, FAR, begin
 
 if TYPE_CHECKING:
     from pgen.tokens.classes import TokenTable
@@ -60,17 +60,20 @@ class GapStore:
     @property
     def _n_bytes_each(self) -> int:
         """Memory for a vector and for what was added up to it, on both sides."""
-        return 2 * (3 * len(self.entries.target) * self.like.itemsize + 8 * self.n_classes + 20)
+        return 2 * (2 * len(self.entries.target) * self.like.itemsize + 8 * self.n_classes + 20)
 
     def _empty(self) -> None:
         bounds = np.array([self.cost, self.far], np.int32)
-        before, behind = self._side(), self._side()
+        n_states, n_groups = self.entries.delta.shape[1], len(self.entries.member_first) - 1
+        e = self.entries
+        before = *self._side(n_states, n_groups), e.target, e.group, e.within_first, e.within
+        behind = *self._side(n_groups, n_states), e.group, e.target, e.member_first, e.member
         self._arrays = (*self.entries, bounds, *before, *behind)
         self.memory = memory_of(self._arrays)
-        entered_from(self.memory, 0, before[VECTORS][1])
-        leading_to(self.memory, np.where(self._accepting, 0, FAR).astype(np.int32), behind[VECTORS][1])
+        for side, at_gap in (BEFORE_SIDE, np.arange(n_states) == 0), (BEHIND_SIDE, self._accepting):
+            begin(self.memory, self.like, side, np.where(at_gap, 0, FAR).astype(np.int32))
 
-    def _side(self) -> tuple[NDArray[Any], ...]:
+    def _side(self, n_lines: int, n_columns: int) -> tuple[NDArray[Any], ...]:
         """Without memory of anything but vector 0, no way, and the place of vector 1, the first or last of all."""
         n_entries, room, small = len(self.entries.target), self._room, self.like.dtype
         widest = int(np.diff(self.entries.class_first).max(initial=1))
@@ -83,7 +86,7 @@ class GapStore:
             np.zeros(1 << (2 * room - 1).bit_length(), np.int32),
             np.zeros((room, self.n_classes), np.int32),
             np.zeros((room, self.n_classes), np.int32),
-            np.empty((min(room, n_entries), n_entries), small),
-            np.zeros(n_entries, np.int32),
-            np.array([2, 0], np.int32),
+            np.empty((n_lines, n_columns), small),
+            np.zeros(n_lines, np.int32),
+            np.array([2], np.int32),
         )

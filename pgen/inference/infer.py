@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from pgen.errors import InvalidArgument
+from pgen.inference import collecting
 from pgen.inference.automatic import Automatic
 from pgen.inference.budget import Budget, as_budget
 from pgen.inference.context import Context
@@ -60,7 +61,8 @@ def run(
     """`infer` with every part given: the context may be shared by several runs, the source of randomness replaced."""
     machine = Machine(function, args, kwargs)
     try:
-        return method.run(machine, context, rng)
+        with collecting.seldom():
+            return method.run(machine, context, rng)
     finally:
         machine.close()
 

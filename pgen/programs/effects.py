@@ -21,13 +21,14 @@ from pgen.programs.distributions import Distribution, as_distribution
 from pgen.programs.scopes import Installed, Send, current_scope
 from pgen.programs.strings import StringDistribution, Tokenization
 from pgen.programs.trace import Kind
+from pgen.programs.values import immutable
 from pgen.sampling.rng import Rng
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Sample:
     """A latent choice; its measure counts to the power `scale`. `rng` is set in direct runs only."""
 
@@ -43,7 +44,7 @@ class Sample:
         return "sample"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Observe:
     """A choice whose value is known. `role`: evidence, a latent choice that a handler fixed, or the power of one."""
 
@@ -61,7 +62,7 @@ class Observe:
         return self.role
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Factor:
     """A log weight (nats) of the program's own; `-inf` for a condition that fails."""
 
@@ -75,7 +76,7 @@ class Factor:
         return "factor"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Deterministic:
     """A value that is recorded under a name."""
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeGuard, TypeVar
 from weakref import ref
 
@@ -27,6 +26,7 @@ from pgen.programs.branches import ask
 from pgen.programs.effects import Deterministic, Effect, Factor, Observe, Sample
 from pgen.programs.scopes import Scope
 from pgen.programs.trace import Entry, Trace
+from pgen.programs.values import immutable
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -51,7 +51,7 @@ def program(function: Callable[Parameters, Result]) -> Program[Parameters, Resul
     return Program(function)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Suspension:
     """Where a run stands: at `effect` (a choice that needs an engine), dead, or finished with `value`.
 

@@ -105,7 +105,12 @@ def _confidence(positions: NDArray[np.int64], rows: Rows) -> Floats:
 def _entropy(positions: NDArray[np.int64], rows: Rows) -> Floats:
     """Minus the entropy."""
     if isinstance(rows, np.ndarray):
-        return np.asarray(np.vecdot(np.exp(rows), np.maximum(rows, LOWEST)), np.float64)
+        shares = np.exp(rows)
+        with np.errstate(invalid="ignore"):
+            sums = np.vecdot(shares, rows)
+        if np.isnan(sums).any():  # 0 times -inf
+            sums = np.vecdot(shares, np.maximum(rows, LOWEST))
+        return np.asarray(sums, np.float64)
     terms = rows.exp() * rows.clamp(min=LOWEST)
     return np.asarray(terms.sum(dim=1, dtype=rows.dtype).double().cpu().numpy(), np.float64)
 

@@ -68,24 +68,24 @@ class Scope:
     def perform(self, effect: Effect, depth: int | None = None) -> Any:
         """Pass a message through the `depth` outermost handlers (default: all), then answer it."""
         depth = len(self.handlers) if depth is None else depth
-        if depth == 0 or effect.hidden:
-            return self.answer(self._claimed(effect))
-        return self.handlers[depth - 1].handle(effect, functools.partial(self.perform, depth=depth - 1))
+        if depth and not effect.hidden:
+            return self.handlers[depth - 1].handle(effect, functools.partial(self.perform, depth=depth - 1))
+        if effect.address in self._used:
+            effect = self._renamed(effect)
+        self._used.add(effect.address)
+        return self.answer(effect)
 
-    def _claimed(self, effect: Effect) -> Effect:
-        """The message, if no other used its address; what is hidden may repeat and is counted."""
+    def _renamed(self, effect: Effect) -> Effect:
+        """A hidden message whose address is in use, with a count; for others that is an error."""
         address = effect.address
-        if address in self._used and effect.hidden:
-            self._sites[address] += 1
-            effect = replace(effect, address=f"{address}#{self._sites[address] + 1}")
-        elif address in self._used:
+        if not effect.hidden:
             raise InvalidProgram(
                 f"the address {address!r} is used twice in one run",
                 hint="give each statement its own name; in a loop use pgen.plate or put the index into the name, "
                 "around a program that is called twice use pgen.handlers.scope",
             )
-        self._used.add(effect.address)
-        return effect
+        self._sites[address] += 1
+        return replace(effect, address=f"{address}#{self._sites[address] + 1}")
 
 
 _DIRECT: ContextVar[Scope | None] = ContextVar("direct", default=None)

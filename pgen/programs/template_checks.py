@@ -1,5 +1,7 @@
 """What is wrong with a template before any model is asked: holes that nothing fits, text that contradicts a language.
 
+A vocabulary may lack the tokens for a part, too: that shows when the template is compiled.
+
 A template and a language contradict each other where their intersection is empty. The part
 to blame is the first with which no member of the language can begin; in fixed text, the
 first such character.
@@ -14,6 +16,7 @@ from pgen.errors import InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import Language
 from pgen.language.templates import Segment, Template
+from pgen.tokens import Vocabulary
 from pgen.tokens.special_tokens import check_plain
 
 
@@ -42,6 +45,29 @@ def check_agreement(template: Template, language: Language) -> None:
         source=template.text,
         position=len(template.text),
     )
+
+
+def unspelled(template: Template, vocabulary: Vocabulary) -> InvalidLanguage | None:
+    """What to raise where no tokens spell a text of the template: the first part with which no spelled text begins."""
+    nodes = [segment.language.node for segment in template.segments]
+    for number, segment in enumerate(template.segments):
+        if _spells(vocabulary, [*nodes[: number + 1], ir.ANY_TEXT]):
+            continue
+        what = f"nothing can fill the hole {segment.name!r}" if segment.name else f"{segment.fixed!r} cannot be written"
+        return InvalidLanguage(
+            f"{what}: the tokens of the model spell no such text",
+            source=template.text,
+            position=segment.position,
+        )
+    return None
+
+
+def _spells(vocabulary: Vocabulary, nodes: Sequence[ir.Node]) -> bool:
+    try:
+        Language(ir.concat(*nodes), description="a part of a template").compile(vocabulary)
+    except InvalidLanguage:
+        return False
+    return True
 
 
 def _begins(nodes: Sequence[ir.Node], language: Language) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from pgen.programs.values import immutable
 
 Kind = Literal["sample", "observe", "factor", "deterministic"]
 
 
-@dataclass(frozen=True, slots=True)
+@immutable()
 class Entry:
     """One statement's outcome; `log_weight` (nats) is what it multiplied into the run's weight.
 
@@ -28,7 +29,7 @@ class Entry:
     hidden: bool = False
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, repr=False)
+@immutable(eq=False, repr=False, weakref_slot=True)
 class Trace:
     """Entries in order of execution; `n_choices` counts samples and observations."""
 

@@ -13,7 +13,7 @@ walks through all intervals, which turns a sampler into its exact law.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,11 @@ class CounterRng:
         return self._seed % 2**64, self._seed // 2**64 % 2**64
 
     @property
+    def place(self) -> tuple[int, ...]:
+        """Where it is."""
+        return self._place
+
+    @property
     def words(self) -> tuple[int, int, int]:
         """The upper words of the counter: the place, plus one so that a shorter place is not one padded with zeros."""
         place = self._place
@@ -111,11 +116,60 @@ class CounterRng:
         return self._generator
 
 
+class Streams(Sequence[Rng]):
+    """The streams `rng.at(i)` of many places i, each made when it is asked for."""
+
+    def __init__(self, rng: CounterRng, places: Sequence[int]) -> None:
+        self._rng = rng
+        self._places = places
+        self._made: dict[int, CounterRng] = {}
+        self._n_drawn = 0
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Rng: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Rng]: ...
+    def __getitem__(self, index: int | slice) -> Rng | Sequence[Rng]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        place = self._places[index]
+        if place not in self._made:
+            self._made[place] = self._rng.at(place)
+            if self._n_drawn:
+                self._made[place].skip()
+        return self._made[place]
+
+    def first_uniforms(self) -> NDArray[np.float64] | None:
+        """`(N,)` the first `uniform` of each, which then counts as drawn; `None` if one was made before."""
+        if self._made or self._n_drawn or not self._places:
+            return None
+        from pgen.sampling.philox import first_uniforms
+
+        words = np.zeros((len(self), 3), np.uint64)
+        words[:] = self._rng.at(self._places[0]).words
+        words[:, len(self._rng.place)] = np.asarray(self._places, np.uint64) + np.uint64(1)
+        self._n_drawn = 1
+        keys = np.broadcast_to(np.array(self._rng.key, np.uint64), (len(self), 2))
+        drawn: NDArray[np.float64] = first_uniforms(np.ascontiguousarray(keys), words)
+        return drawn
+
+
+def streams(rng: Rng, places: Sequence[int]) -> Sequence[Rng]:
+    """`rng.at(i)` for distinct places i."""
+    return Streams(rng, places) if isinstance(rng, CounterRng) else [rng.at(i) for i in places]
+
+
 def uniforms(rngs: Sequence[Rng], breakpoints: Callable[[int], Breakpoints]) -> NDArray[np.float64]:
     """`(N,)` one `uniform` from each; where all are untouched counter streams, in one kernel call.
 
     `breakpoints(i)` belongs to draw i. The numbers are the same either way.
     """
+    at_once = rngs.first_uniforms() if isinstance(rngs, Streams) else None
+    if at_once is not None:
+        return at_once
     streams = [rng for rng in rngs if isinstance(rng, CounterRng) and rng.is_fresh]
     if not streams or len({id(stream) for stream in streams}) < len(rngs):
         return np.array([rng.uniform(breakpoints(i)) for i, rng in enumerate(rngs)], np.float64)

@@ -10,6 +10,7 @@ import torch
 
 import pgen
 from pgen.backends.anyorder.model import AnyOrderDenoiser
+from pgen.backends.anyorder.small_transformer import SmallAnyOrder
 from pgen.backends.autoregressive.small_transformer import SmallAutoregressive
 from pgen.backends.base import AnyOrder, Autoregressive, Insertion, MaskedDiffusion
 from pgen.backends.diffusion.small_transformer import SmallDiffusion
@@ -48,6 +49,11 @@ def autoregressive():
 @pytest.fixture(scope="module")
 def diffusion():
     return SmallDiffusion(tiny(), vocabulary(), name="tiny")
+
+
+@pytest.fixture(scope="module")
+def any_order():
+    return SmallAnyOrder(tiny(), vocabulary(), name="tiny")
 
 
 @pytest.fixture(scope="module")
@@ -107,21 +113,67 @@ def test_marginals_of_canvases_after_prompts(diffusion):
 # Any order
 
 
-def test_the_density_along_an_order_is_that_of_its_conditionals(diffusion):
-    model = AnyOrderDenoiser(diffusion)
-    canvases, orders, drafts = (
-        [(None, 4, None, None), (3, None, None, None)],
-        [(3, 0, 2), (2, 1, 3)],
-        [(5, 6), (7, 8, 9)],
-    )
-    rows = model.ordered(canvases, orders, drafts)
+CANVASES = [(None, 4, None, None), (3, None, None, None)]
+KINDS_OF_ANY_ORDER = {
+    "one pass": SmallAnyOrder,
+    "a pass for each prefix": lambda *given, **named: AnyOrderDenoiser(SmallDiffusion(*given, **named)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ANY_ORDER)
+def test_the_density_along_an_order_is_that_of_its_conditionals(kind):
+    model = KINDS_OF_ANY_ORDER[kind](tiny(), vocabulary(), name="tiny")
+    orders, drafts = [(3, 0, 2), (2, 1, 3)], [(5, 6), (7, 8, 9)]
+    rows = model.ordered(CANVASES, orders, drafts)
     assert rows.shape == (2, 3, len(vocabulary()))
-    for canvas, order, draft, found in zip(canvases, orders, drafts, rows, strict=True):
+    for canvas, order, draft, found in zip(CANVASES, orders, drafts, rows, strict=True):
         filled = list(canvas)
         for k, position in enumerate(order):
             want = model.conditionals([tuple(filled)])[0, position]
             np.testing.assert_allclose(found[k], want, atol=1e-4)
             filled[position] = draft[k] if k < len(draft) else None
+
+
+def test_conditionals_in_any_order(any_order):
+    rows = any_order.conditionals(CANVASES)
+    is_open = np.array([[token is None for token in canvas] for canvas in CANVASES])
+    np.testing.assert_allclose(np.exp(rows[is_open]).sum(-1), 1.0, atol=1e-5)
+    assert np.isneginf(rows[..., BOS_ID:]).all()
+    for canvas, found, asked in zip(CANVASES, rows, is_open, strict=True):
+        alone = any_order.conditionals([canvas])[0]
+        np.testing.assert_allclose(found[asked], alone[asked], atol=1e-4)
+        # Open positions are not read, so that there may be more or fewer of them.
+        longer = any_order.conditionals([(*canvas, None, None)])[0, :4]
+        np.testing.assert_allclose(found[asked], longer[asked], atol=1e-4)
+    changed = any_order.conditionals([(None, 5, None, None)])[0]
+    assert all(np.abs(np.exp(changed[i]) - np.exp(rows[0, i])).max() > 1e-3 for i in (0, 2, 3))
+
+
+def test_more_canvases_than_fit_into_a_pass_in_any_order(any_order):
+    canvases = [(n % 24, None, n // 24) for n in range(BATCH + 3)]
+    for rows in (
+        any_order.conditionals(canvases)[:, 1],
+        any_order.ordered(canvases, [(1,)] * len(canvases), [()] * len(canvases))[:, 0],
+    ):
+        np.testing.assert_allclose(rows[-1], any_order.conditionals(canvases[-1:])[0, 1], atol=1e-4)
+    assert any_order.conditionals([]).shape == (0, 0, len(vocabulary()))
+    assert any_order.ordered([], [], []).shape == (0, 0, len(vocabulary()))
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+@pytest.mark.parametrize("order", ["left_to_right", "random"])
+def test_drafts_are_verified_by_fewer_calls_than_tokens(any_order, order, constrained):
+    """Weights are masses of what is allowed, which the density along the order must tell as single calls do."""
+    language = pgen.Regex("C[CNO]{0,7}")
+    slow, fast = (any_order.text("", length=12, order=order, draft=draft) for draft in (1, 6))
+    for seed in range(6):
+        one, several = (
+            pgen.infer(each.given(language) if constrained else each, method=pgen.Importance(1, lookahead=0), seed=seed)
+            for each in (slow, fast)
+        )
+        assert several.n_evaluations <= 12 and one.n_evaluations <= 12
+        assert all(language.matches(value) for value in several.values) or not constrained
+        assert constrained or several.log_evidence == pytest.approx(0.0, abs=1e-5)
 
 
 # Insertion
@@ -141,11 +193,12 @@ def test_insertions_and_stop_sum_to_one(insertion):
 # Bad input
 
 
-def test_beyond_the_context(autoregressive, diffusion, insertion):
+def test_beyond_the_context(autoregressive, diffusion, any_order, insertion):
     long = (1,) * (autoregressive.context_length + 1)
     calls = [
         lambda: autoregressive.next_logits([long]),
         lambda: diffusion.marginals([long[:-2]], [(None,) * 3]),
+        lambda: any_order.conditionals([(*long, None)]),
         lambda: insertion.insertions([long]),
     ]
     for call in calls:
@@ -153,13 +206,15 @@ def test_beyond_the_context(autoregressive, diffusion, insertion):
             call()
 
 
-def test_tokens_that_are_none(autoregressive):
+def test_tokens_that_are_none(autoregressive, any_order):
     with pytest.raises(pgen.ModelError, match="knows no tokens 1 … 27"):
         autoregressive.next_logits([(1, N_TOKENS)])
+    with pytest.raises(pgen.ModelError, match="knows no tokens 27 … 27"):
+        any_order.ordered([(1, None, None)], [(2, 1)], [(N_TOKENS, 1)])
 
 
-def test_prompts_that_no_model_has_read(autoregressive, diffusion, insertion):
-    for model in (autoregressive, diffusion, insertion, AnyOrderDenoiser(diffusion)):
+def test_prompts_that_no_model_has_read(autoregressive, diffusion, any_order, insertion):
+    for model in (autoregressive, diffusion, any_order, insertion, AnyOrderDenoiser(diffusion)):
         with pytest.raises(pgen.InvalidArgument, match=r"never read b'P', as in 'CCP'"):
             model.encode("CCP")
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import pgen
+from pgen.backends.anyorder.small_transformer import SmallAnyOrder
 from pgen.backends.autoregressive.small_transformer import SmallAutoregressive
 from pgen.backends.molecules.files import read_network, write_network
 from pgen.backends.molecules.vocabulary import CANVAS, EOS_ID, MASK_ID, N_TOKENS, TEXT, vocabulary
@@ -89,6 +90,21 @@ def test_the_autoregressive_objective_is_exact():
     for text, found in zip(texts, nats, strict=True):
         rows = lm.path_logits((), text)
         assert float(found) == pytest.approx(-sum(rows[range(len(rows)), (*text, EOS_ID)]), abs=1e-4)
+
+
+def test_the_any_order_objective_is_the_density_along_random_orders(monkeypatch):
+    orders, ranks = [], objectives._random_ranks
+    monkeypatch.setattr(objectives, "_random_ranks", lambda *given: orders.append(ranks(*given)) or orders[-1])
+    model, texts = network(), [(1, 2, 3), tuple(range(20))]
+    tokens, lengths = tensors(texts)
+    nats = OBJECTIVES["anyorder"](model, tokens, lengths, generator()).detach()
+    lm = SmallAnyOrder(model.eval().requires_grad_(False), vocabulary(), name="tiny")
+    for text, order, found in zip(tokens.tolist(), orders[0].tolist(), nats, strict=True):
+        assert sorted(order) == list(range(CANVAS))
+        canvases = [tuple(text[i] if i in order[:k] else None for i in range(CANVAS)) for k in range(CANVAS)]
+        rows = lm.conditionals(canvases)
+        each = [rows[k, position, text[position]] for k, position in enumerate(order)]
+        assert float(found) == pytest.approx(-sum(each), abs=1e-3)
 
 
 def test_masked_positions_are_weighed_to_the_whole_canvas():

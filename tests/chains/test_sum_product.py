@@ -68,6 +68,8 @@ def test_committing_more_equals_starting_afresh(case):
     canvas = tuple(0 if token is None and i % 2 else token for i, token in enumerate(case.canvas))
     afresh = sum_product.messages(emissions(case.automaton, case.log_probs[None], [canvas])[0])
     assert given.given(canvas).log_mass == pytest.approx(afresh.log_mass, abs=1e-12)
+    assert given.log_mass_given(canvas) == given.given(canvas).log_mass
+    assert given.log_mass_given(case.canvas) == given.log_mass
     assert given.given(case.canvas) is given
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 
 import numpy as np
 import pytest
@@ -176,6 +177,35 @@ def test_context_free_masks_with_budgets_equal_the_enumeration_of_all_members(na
                 assert np.array_equal(gaps.allowed(state, budget)[:, :-1], rows <= budget - 1)
             assert gaps.is_member(state) == grammar.matches(b"".join(tokens[t] for t in sequence))
             checked += 1
+
+
+def test_the_downward_closure_of_a_grammar_knows_no_budget():
+    """All subsequences of members are a regular language, but its masks are right for no budget; distances are not.
+
+    Of `(^n )^n` the closure is `(* )*`, of which every sequence can be completed, given enough tokens. How many
+    it takes is 0 for members alone: a finite automaton that told it would accept the members, which none does.
+    """
+    automaton = pgen.Grammar('start: "(" start ")" |').compile(pgen.Vocabulary([b"(", b")", b""], eos=2))
+    members = [(0,) * n + (1,) * n for n in range(7)]
+    closure = re.compile(r"\(*\)*")
+    for most in range(2, 13, 2):
+        gaps = GapAutomaton(bounded_table(automaton, most), budgeted=True)
+        within = [member for member in members if len(member) <= most]
+        for n_open, n_close in itertools.product(range(4), repeat=2):
+            sequence = (0,) * n_open + (1,) * n_close
+            if len(sequence) >= most:
+                continue
+            state, left = gaps.start(sequence), most - len(sequence)
+            allowed = gaps.allowed(state, left)[:, :2]
+            for gap, token in itertools.product(range(len(sequence) + 1), range(2)):
+                grown = inserted(sequence, gap, token)
+                in_closure = closure.fullmatch("".join("()"[t] for t in grown)) is not None
+                # What is allowed is the closure of the members within the budget, which is smaller.
+                assert allowed[gap, token] == any(is_subsequence(grown, member) for member in within)
+                assert in_closure == any(is_subsequence(grown, member) for member in members)
+            assert gaps.fewest(state) == (abs(n_open - n_close) if 2 * max(n_open, n_close) <= most else FAR)
+    tight = GapAutomaton(bounded_table(automaton, 3), budgeted=True)
+    assert not tight.allowed(tight.start((0,)), 2)[0, 0] and closure.fullmatch("((")
 
 
 def fewest_among(sequence, members):

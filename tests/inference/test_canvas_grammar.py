@@ -14,7 +14,7 @@ from pgen.backends.tabular import TabularDiffusion
 from pgen.chains.lattice import Chart, lattice
 from pgen.chains.pushdown import Pushdown, is_unambiguous, pushdown
 from pgen.inference.context import Context
-from pgen.inference.drafting import canvas_process
+from pgen.inference.drafting import canvas_language
 from pgen.inference.drafting.canvas import CanvasDrafter
 from pgen.testing.enumeration import enumerate_outcomes
 from pgen.testing.laws import check_proper_weights
@@ -45,7 +45,7 @@ JSON_TOKENS = pgen.Vocabulary([*LETTERS, b"true", b'":', b""], eos=len(LETTERS) 
 @pytest.fixture
 def charts(monkeypatch):
     """No language has a table."""
-    monkeypatch.setattr(canvas_process, "MAX_STATES", 1)
+    monkeypatch.setattr(canvas_language, "MAX_STATES", 1)
 
 
 def program(distribution):
@@ -123,7 +123,7 @@ def test_charts_enumerate_what_tables_enumerate(name, order, length, monkeypatch
         model = random_denoiser(vocabulary, length, 1)
         distribution = model.text("", length=length, steps=2, order=order).given(GRAMMARS[name])
         by_table = exact_masses(distribution)
-        monkeypatch.setattr(canvas_process, "MAX_STATES", 1)
+        monkeypatch.setattr(canvas_language, "MAX_STATES", 1)
         assert isinstance(CanvasDrafter(Context()).process(distribution).automaton, Pushdown)
         assert_same(exact_masses(distribution), by_table)
         assert_same(by_table, target(model, length, order, 2, GRAMMARS[name]))

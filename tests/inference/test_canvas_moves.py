@@ -51,7 +51,7 @@ CHARTED = {
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_move_on_a_chart_divides_derivations_out(monkeypatch, name, vocabulary, length, count):
     """The full transition matrix of languages without a table, one of them with several derivations a text."""
-    monkeypatch.setattr("pgen.inference.drafting.canvas_process.MAX_STATES", 1)
+    monkeypatch.setattr("pgen.inference.drafting.canvas_language.MAX_STATES", 1)
     denoiser = random_denoiser(vocabulary, length, 3)
     text = denoiser.text("", length=length, order="left_to_right").given(CHARTED[name])
     exact = pgen.infer(text, method=pgen.Enumerate())

@@ -71,6 +71,22 @@ def test_bad_templates_are_refused_before_any_model_call(kind):
         lm.fill("{x}-{x}", **room(kind))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_holes_that_no_tokens_can_fill_are_named_before_any_model_call(kind):
+    text = silent(kind).fill("a{x}-{y}b", **room(kind), x=pgen.Regex("[ab]"), y=pgen.Regex("[^ab-]|no"))
+    for ask in (lambda: text.sample(seed=0), lambda: text.log_prob("aa-nob"), lambda: pgen.infer(text)):
+        with pytest.raises(pgen.InvalidLanguage, match="nothing can fill the hole 'y'"):
+            ask()
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_fixed_text_that_no_tokens_spell_is_shown(kind):
+    text = silent(kind).fill("a{x}no", **room(kind), x=pgen.Regex("[ab]"))
+    with pytest.raises(pgen.InvalidLanguage, match="'no' cannot be written") as caught:
+        text.sample(seed=0)
+    assert caught.value.position == len("a{x}")
+
+
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_what_contradicts_a_language_is_shown_before_any_model_call(kind):
     text = silent(kind).fill("a{x}-ab{y}", **room(kind), x=pgen.Regex("[ab]"), y=pgen.Regex("[ab]"))

@@ -74,7 +74,7 @@ NESTED = {"x": pgen.Regex("(ab|aabb|a|b)?")}
 def test_holes_have_exactly_their_sizes(monkeypatch, table, template, options, canvas, holes, order):
     """No end stands in a hole, by tables and charts: masses, proper weights, scores, by full enumeration."""
     if not table:
-        monkeypatch.setattr("pgen.inference.drafting.canvas_process.MAX_STATES", 1)
+        monkeypatch.setattr("pgen.inference.drafting.canvas_language.MAX_STATES", 1)
     model = random_denoiser(ABC, len(canvas), 3)
     filled = model.fill(template, order=order, **{"sizes": {"x": 2}, **options}, **holes)
     assert filled.inner.canvas == canvas

@@ -10,7 +10,7 @@ from cases import VOCABULARIES
 
 import pgen
 from pgen.backends.tabular import TabularAnyOrder, TabularDiffusion
-from pgen.programs.learned_order import LearnedOrder, features, learned_order
+from pgen.programs.learned_order import LearnedOrder, features, learned_order, log_along
 
 VOCABULARY = pgen.Vocabulary([b"a", b"b"], eos=())
 TEXTS = [(0, 0, 1, 1), (1, 1, 0, 0)]
@@ -74,5 +74,31 @@ def test_what_means_nothing_is_refused():
     for texts in ([], [(0, 1), (0,)], [()]):
         with pytest.raises(pgen.InvalidArgument, match="one length"):
             learned_order(lm, texts)
+    with pytest.raises(pgen.InvalidArgument, match="at least one position"):
+        LearnedOrder((1.0,) * 6, at_once=0)
     with pytest.raises(pgen.InvalidArgument, match="6 finite weights"):
         LearnedOrder((1.0,))
+
+
+def neighbours(canvas):
+    """Is surest of pairs of neighbours, which are equal: positions drawn together must not be a pair."""
+    rows = np.full((len(canvas), 2), 0.5)
+    for i in range(len(canvas)):
+        if canvas[i ^ 1] is not None:
+            rows[i, canvas[i ^ 1]], rows[i, 1 - canvas[i ^ 1]] = 0.9, 0.1
+        elif i < 2:
+            rows[i] = [0.6, 0.4]
+    return np.log(rows)
+
+
+def test_trials_find_what_to_commit_together():
+    denoiser = TabularDiffusion(VOCABULARY, 4, neighbours)
+    texts = [(a, a, b, b) for a, b in itertools.product((0, 1), repeat=2)]
+    fitted, tried = (learned_order(denoiser, texts, at_once=2, trials=trials) for trials in (0, 60))
+    assert log_along(denoiser, tried, texts) > log_along(denoiser, fitted, texts) + 0.1
+    first = tried((None,) * 4, neighbours((None,) * 4))
+    assert len(first) == 2
+    assert {i // 2 for i in first} == {0, 1}, "one of each pair"
+    text = denoiser.text("", length=4, order=tried)
+    each = [text.log_prob(VOCABULARY.decode(tokens).decode()) for tokens in texts]
+    assert np.mean(each) == pytest.approx(log_along(denoiser, tried, texts), abs=1e-9)

@@ -39,9 +39,19 @@ def look(given: Given, length: int) -> Look:
     return Chart(given) if isinstance(given, Lattice) else sum_product.messages(given, length=length)
 
 
+def log_mass_given(seen: Look, canvas: Canvas) -> float:
+    """log mass of what can follow when more positions are committed, as `canvas` says."""
+    return seen.given(canvas).log_mass if isinstance(seen, Chart) else seen.log_mass_given(canvas)
+
+
 def drawn(seen: Look, positions: list[int], rng: Rng) -> tuple[int, ...]:
     """Tokens of some open positions, by the mass of what is seen."""
     return seen.sample(positions, rng) if isinstance(seen, Chart) else sum_product.sample(seen, positions, rng).tokens
+
+
+def marginal(seen: Look, position: int) -> Floats:
+    """`(V,)` log-probabilities at one open position, by the mass of what is seen."""
+    return seen.marginals[position] if isinstance(seen, Chart) else sum_product.marginal(seen, position)
 
 
 def possible(seen: Look, position: int) -> NDArray[np.bool_]:

@@ -1,10 +1,5 @@
 """The process of one `CanvasDistribution`: which positions a step commits, and when a text is finished.
 
-Its language is a token table where that has at most `MAX_STATES` states over the canvas, otherwise a pushdown
-automaton, whose masses are those of charts (`pgen.inference.drafting.canvas_looks`), and where these are too
-large, as they are for vocabularies of real models, the table of a superset (`pgen.chains.superset`), whose masses
-look ahead while the language itself judges complete texts.
-
 No model calls here. `restriction` narrows the process to some canvases (the spellings of one
 text, say) without changing what the order looks at.
 """
@@ -12,30 +7,21 @@ text, say) without changing what the order looks at.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.chains.automaton import PositionAutomaton, canvas_automaton
-from pgen.chains.lattice import Chart, chartable, lattice
+from pgen.chains.automaton import PositionAutomaton
 from pgen.chains.pushdown import Pushdown
-from pgen.chains.superset import superset_table
 from pgen.errors import InvalidArgument, LimitExceeded, UnsupportedFeature
-from pgen.inference.drafting.canvas_looks import Given, given_by, look
-from pgen.language import ir
-from pgen.language.base import Language
+from pgen.inference.drafting.canvas_language import ANY, CanvasLanguage, canvas_language
+from pgen.inference.drafting.canvas_looks import Given, given_by
 from pgen.programs.canvas import CanvasDistribution
 from pgen.programs.critics import Panel
 from pgen.programs.orders import Canvas, looks_at_language, open_positions
 from pgen.programs.strings import Text
-from pgen.tokens.classes import TokenTable, short_table, token_table
-from pgen.tokens.vocabulary import Vocabulary
 
-ANY = Language(ir.ANY_TEXT, description="any text")
-MAX_STATES = 4096
-"""States of a table; a language that has more over its canvas gets a chart."""
 LOWEST_PREVIEW = -30.0
 """A preview that critics rule out is a bad sign and no more: another may follow."""
 
@@ -48,7 +34,8 @@ class CanvasProcess:
         self.model = distribution.model
         self.vocabulary = distribution.model.vocabulary
         self.language = ANY if distribution.language is None else distribution.language
-        self.automaton, self.is_exact = self._automaton(distribution.length)
+        compiled = self._compiled(distribution.length)
+        self.automaton, self.is_exact, self.completions = compiled.automaton, compiled.is_exact, compiled.completions
         if not self.is_exact and looks_at_language(distribution.order):
             raise UnsupportedFeature(
                 f"order={distribution.order!r} looks at marginals under {self.language!r}, which has no table over "
@@ -57,7 +44,7 @@ class CanvasProcess:
             )
         self.restriction: PositionAutomaton | Pushdown = self.automaton if restriction is None else restriction
         self.critics = Panel(distribution.critics)
-        if restriction is None and not self._fits():
+        if restriction is None and not compiled.fits(distribution.canvas, open_ends=not distribution.sized):
             raise self._misfit()
 
     def given(self, restriction: PositionAutomaton | Pushdown, rows: Any, canvas: Canvas) -> Given:
@@ -135,9 +122,9 @@ class CanvasProcess:
             )
         length = len(canvas)
         try:
-            lengths = list(_lengths(self._automaton(2 * length + 8)[0], 2 * length + 8))
+            lengths = self._compiled(2 * length + 8).lengths(2 * length + 8)
         except LimitExceeded:
-            lengths = list(_lengths(self.automaton, length))
+            lengths = self._compiled(length).lengths(length)
         if not lengths or lengths[0] > length:
             shortest = str(lengths[0]) if lengths else f"more than {2 * length + 8}"
             return InvalidArgument(
@@ -151,58 +138,5 @@ class CanvasProcess:
             hint=f"the nearest lengths are {' and '.join(map(str, around))}",
         )
 
-    def _automaton(self, length: int) -> tuple[PositionAutomaton | Pushdown, bool]:
-        """The table of the language, of all its states or of those that texts of this length need; else its rules.
-
-        Else the table of a superset, and False.
-        """
-        is_exact = True
-        try:
-            table = _table(self.language, self.vocabulary, length)
-        except LimitExceeded:
-            try:
-                return chartable(self.language, self.vocabulary, length), True
-            except LimitExceeded:
-                table, is_exact = superset_table(self.language, self.vocabulary, length, MAX_STATES), False
-        return canvas_automaton(table, self.vocabulary, open_ends=not self.distribution.sized), is_exact
-
-    def _fits(self) -> bool:
-        """Whether some filling of the open positions is accepted."""
-        automaton, canvas = self.automaton, self.distribution.canvas
-        if isinstance(automaton, Pushdown):
-            unseen = np.zeros((0, len(self.vocabulary)))
-            return look(self.given(automaton, unseen, canvas), len(canvas)).log_mass > -math.inf
-        here = np.zeros(automaton.n_states, np.bool_)
-        here[automaton.start] = True
-        for token in canvas:
-            targets = automaton.delta[here, 1:] if token is None else automaton.delta[here, automaton.class_of[token]]
-            here = np.zeros(automaton.n_states, np.bool_)
-            here[targets[targets >= 0]] = True
-        return bool((here & automaton.final).any())
-
-
-def _table(language: Language, vocabulary: Vocabulary, length: int) -> TokenTable:
-    try:
-        compiled = language.compile(vocabulary)
-    except UnsupportedFeature:
-        return short_table(language, vocabulary, length, MAX_STATES)
-    try:
-        return token_table(compiled, MAX_STATES)
-    except LimitExceeded:
-        return token_table(compiled, MAX_STATES, length)
-
-
-def _lengths(automaton: PositionAutomaton | Pushdown, most: int) -> Iterator[int]:
-    """The numbers of tokens, up to `most`, that members take."""
-    if isinstance(automaton, Pushdown):
-        unseen = np.zeros((0, len(automaton.vocabulary)))
-        yield from Chart(lattice(automaton, unseen, (None,) * most)).lengths
-        return
-    here = np.zeros(automaton.n_states, np.bool_)
-    here[automaton.start] = True
-    for n_tokens in range(most + 1):
-        if here[: automaton.ended].any() and automaton.final[: automaton.ended][here[: automaton.ended]].any():
-            yield n_tokens
-        targets = automaton.delta[here]
-        here = np.zeros(automaton.n_states, np.bool_)
-        here[targets[(targets >= 0) & (targets != automaton.ended)]] = True
+    def _compiled(self, length: int) -> CanvasLanguage:
+        return canvas_language(self.language, self.vocabulary, length, open_ends=not self.distribution.sized)

@@ -10,7 +10,9 @@ the next step's mass is weighed against what this one expected:
 The product telescopes: draws times weight are the model's own process restricted to L
 (`docs/diffusion.md` has the proof). Where marginals exclude tokens altogether, those of open
 positions outside S get a little mass, for a later step may allow them; the proof holds for any
-positive look-ahead.
+positive look-ahead. Where masses are those of a superset, tokens are drawn one after the other from what it gives to
+those that the language itself allows (`pgen.chains.completions`), and the share of these is one more factor of
+the weight, since draws are by so much more likely: no draft comes to a dead end.
 
 A policy that looks at drawn values breaks the product. LLaDA's low confidence (draw every
 position, keep the k likeliest draws S) is made exact by its own weight: its step keeps
@@ -79,19 +81,61 @@ class Step:
         order = self.process.distribution.order
         if order == LOW_CONFIDENCE:
             return self._commit_likeliest(rng)
-        positions = self._random(rng) if order == RANDOM else self.chosen
+        positions = self.positions(rng)
         if not positions:
             return None
         messages = self.looking_ahead(positions)
         if messages.log_mass == -np.inf:
             return None
+        if self.process.completions is not None:
+            return self._commit_allowed(positions, messages, rng)
         previewed = self.process.distribution.previewed
         places = open_positions(self.canvas).tolist() if previewed else list(positions)
         drawn = dict(zip(places, canvas_looks.drawn(messages, places, rng), strict=True))
         canvas = _filled(self.canvas, positions, [drawn[i] for i in positions])
-        expected = messages.given(canvas[: self.emitted.length]).log_mass
+        expected = canvas_looks.log_mass_given(messages, canvas[: self.emitted.length])
         preview = _filled(self.canvas, places, list(drawn.values())) if previewed else None
         return Committed(canvas, messages.log_mass, expected, preview)
+
+    def positions(self, rng: Rng) -> tuple[int, ...]:
+        """The positions that this step commits, ascending; none if the policy sees nothing to commit."""
+        return self._random(rng) if self.process.distribution.order == RANDOM else self.chosen
+
+    def log_shares(self, positions: tuple[int, ...], filled: Canvas) -> float:
+        """log of the share of what is seen that the language allows, at `positions` in turn, committed as in `filled`.
+
+        0 where what is seen is the language itself.
+        """
+        if self.process.completions is None:
+            return 0.0
+        canvas, seen, total = self.canvas, self.looking_ahead(positions), 0.0
+        for position in positions:
+            total += float(np.logaddexp.reduce(self._allowed(seen, canvas, position)))
+            canvas = _filled(canvas, [position], [_token(filled, position)])
+            seen = seen.given(canvas[: self.emitted.length])
+        return total
+
+    def _allowed(self, seen: Look, canvas: Canvas, position: int) -> Floats:
+        """`(V,)` log-probabilities, by what is seen, of tokens that the language allows at a position, else -inf."""
+        assert self.process.completions is not None
+        allowed = self.process.completions.allowed(canvas, position)
+        return np.where(allowed, canvas_looks.marginal(seen, position), -np.inf)
+
+    def _commit_allowed(self, positions: tuple[int, ...], seen: Look, rng: Rng) -> Committed | None:
+        """Draw position by position among the tokens that the language itself allows; their share is weight."""
+        canvas, log_mass = self.canvas, seen.log_mass
+        for position in positions:
+            row = self._allowed(seen, canvas, position)
+            log_share = float(np.logaddexp.reduce(row))
+            if log_share == -np.inf:
+                return None
+            canvas = _filled(canvas, [position], [_drawn(row - log_share, rng)])
+            seen, log_mass = seen.given(canvas[: self.emitted.length]), log_mass + log_share
+        log_expected, preview = seen.log_mass, None
+        if self.process.distribution.previewed and log_expected > -np.inf:
+            places = open_positions(canvas).tolist()
+            preview = _filled(canvas, places, canvas_looks.drawn(seen, places, rng))
+        return Committed(canvas, log_mass, log_expected, preview)
 
     def looking_ahead(self, positions: tuple[int, ...]) -> Look:
         """What can follow if open positions outside `positions` exclude nothing."""
@@ -256,8 +300,13 @@ class Step:
         if given.log_mass == -np.inf:
             return []
         row = np.asarray(self.emitted.row(position), np.float64)
-        possible = np.flatnonzero(canvas_looks.possible(given, position) & (row > -np.inf))
-        return [(_filled(canvas, [position], [int(token)]), log_mass + float(row[token])) for token in possible]
+        possible = canvas_looks.possible(given, position) & (row > -np.inf)
+        if self.process.completions is not None:
+            possible &= self.process.completions.allowed(canvas, position)
+        return [
+            (_filled(canvas, [position], [int(token)]), log_mass + float(row[token]))
+            for token in np.flatnonzero(possible)
+        ]
 
 
 def _filled(canvas: Canvas, positions: Sequence[int], tokens: Sequence[int]) -> Canvas:

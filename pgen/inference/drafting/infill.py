@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from pgen.errors import InvalidLanguage
 from pgen.inference.drafting.drafts import Draft, Drafter, Drawn, Enumerated
 from pgen.programs.infill import Filled, Infill
 from pgen.programs.strings import Text, Tokenization
+from pgen.programs.template_checks import unspelled
 from pgen.sampling.rng import Rng
 
 
@@ -37,7 +40,9 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
         for drafter, indices in self._by_kind(distributions):
             inside = [distributions[i].inner for i in indices]
             share = lookahead * len(indices) // len(distributions)
-            for i, one in zip(indices, drafter.begin(inside, [rngs[i] for i in indices], share), strict=True):
+            with naming_the_hole([distributions[i] for i in indices]):
+                found = drafter.begin(inside, [rngs[i] for i in indices], share)
+            for i, one in zip(indices, found, strict=True):
                 begun[i] = with_holes(distributions[i], one)
         return [begun[i] for i in range(len(distributions))]
 
@@ -50,10 +55,13 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
         return [moved[i] for i in range(len(drafts))]
 
     def score(self, distribution: Infill, text: str, tokenization: Tokenization, tol: float) -> float:
-        return self.context.drafter(distribution.inner).score(distribution.inner, text, tokenization, tol)
+        with naming_the_hole([distribution]):
+            return self.context.drafter(distribution.inner).score(distribution.inner, text, tokenization, tol)
 
     def enumerate(self, distribution: Infill, what: str, tolerance: float | None, max_evaluations: int) -> Enumerated:
-        found = self.context.drafter(distribution.inner).enumerate(distribution.inner, what, tolerance, max_evaluations)
+        drafter = self.context.drafter(distribution.inner)
+        with naming_the_hole([distribution]):
+            found = drafter.enumerate(distribution.inner, what, tolerance, max_evaluations)
         texts = [(filled(distribution, text), log_mass) for text, log_mass in found.texts]
         return Enumerated(list(texts), found.log_rest)
 
@@ -63,6 +71,20 @@ class InfillDrafter(Drafter[Infill, InfillDraft]):
             drafter = self.context.drafter(distribution.inner)
             kinds.setdefault(id(drafter), (drafter, []))[1].append(i)
         return list(kinds.values())
+
+
+@contextmanager
+def naming_the_hole(distributions: Sequence[Infill]) -> Iterator[None]:
+    """Where a language cannot be spelled, raise what names the hole that is to blame, if one is."""
+    try:
+        yield
+    except InvalidLanguage as error:
+        for each in distributions:
+            inner: Any = each.inner  # of any kind, all of which have a model
+            blamed = unspelled(each.template, inner.model.vocabulary)
+            if blamed is not None:
+                raise blamed from error
+        raise
 
 
 def with_holes(distribution: Infill, one: Draft | Drawn) -> InfillDraft | Drawn:

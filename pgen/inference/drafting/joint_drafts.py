@@ -17,7 +17,7 @@ from pgen.inference.drafting.drafts import AnyDrafter, Draft, Drawn
 from pgen.programs.effects import Sample
 from pgen.programs.machine import Suspension
 from pgen.programs.strings import StringDistribution
-from pgen.sampling.rng import Rng
+from pgen.sampling.rng import Rng, streams
 
 PART = 2**32
 """Distance of the random numbers of two texts of one run: text k of run i draws from place i + k PART."""
@@ -80,7 +80,7 @@ def begin(
 def step(drafter: AnyDrafter, drafts: Sequence[Draft], rng: Rng, indices: Sequence[int]) -> list[Draft | Drawn]:
     """Every unfinished text one step further, all in one call."""
     if not any(isinstance(draft, JointDraft) for draft in drafts):
-        alone: list[Draft | Drawn] = drafter.step(drafts, [rng.at(i) for i in indices])
+        alone: list[Draft | Drawn] = drafter.step(drafts, streams(rng, indices))
         return alone
     parts = [_parts(draft) for draft in drafts]
     places = [(n, rank) for n, group in enumerate(parts) for rank, part in enumerate(group) if _unfinished(part)]

@@ -29,7 +29,7 @@ from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import DEAD, STOP, Choice, step
 from pgen.sampling.token_step import Drawn as Drawing
 
-UNLIKELY = 0.5
+UNLIKELY = 1.0
 """Drafts that may be expected beyond the explored part of a tree when the look-ahead ends early."""
 
 
@@ -95,16 +95,23 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         return self._least_explored
 
     def step(self, drafts: Sequence[TokenDraft], rngs: Sequence[Rng]) -> list[TokenDraft | Drawn]:
+        groups = _sharing(drafts)
+        if len(groups) == 1:
+            return self._stepped(drafts, rngs)
         moved: dict[int, TokenDraft | Drawn] = {}
-        for indices in _sharing(drafts):
-            chosen = [drafts[i] for i in indices]
-            weighed = self.weigh_many([(draft.process, draft.state) for draft in chosen])
-            drawn = self._draw(chosen, weighed, [rngs[i] for i in indices])
-            log_weights = [
-                draft.log_weight + earned for draft, earned in zip(chosen, drawn.log_weights.tolist(), strict=True)
-            ]
-            moved.update(zip(indices, self._extended(chosen, drawn.tokens.tolist(), log_weights), strict=True))
+        for indices in groups:
+            stepped = self._stepped([drafts[i] for i in indices], [rngs[i] for i in indices])
+            moved.update(zip(indices, stepped, strict=True))
         return [moved[i] for i in range(len(drafts))]
+
+    def _stepped(self, drafts: Sequence[TokenDraft], rngs: Sequence[Rng]) -> list[TokenDraft | Drawn]:
+        """One step of drafts that can be weighed in one call."""
+        weighed = self.weigh_many([(draft.process, draft.state) for draft in drafts])
+        drawn = self._draw(drafts, weighed, rngs)
+        log_weights = [
+            draft.log_weight + earned for draft, earned in zip(drafts, drawn.log_weights.tolist(), strict=True)
+        ]
+        return list(self._extended(drafts, drawn.tokens.tolist(), log_weights))
 
     def _draw(self, drafts: Sequence[TokenDraft], weighed: Weighed, rngs: Sequence[Rng]) -> Drawing:
         """Tokens and log weights: under predicates one draft at a time, otherwise all in one kernel call."""
@@ -232,6 +239,8 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
 def _sharing(drafts: Sequence[TokenDraft]) -> list[list[int]]:
     """Indices of the drafts that can be weighed in one call, by model and process shape."""
     different = {id(draft.process): draft.process for draft in drafts}
+    if len(different) == 1:
+        return [list(range(len(drafts)))]
     kinds = {key: (id(process.model), *process.shape) for key, process in different.items()}
     return _grouped(range(len(drafts)), lambda i: kinds[id(drafts[i].process)])
 

@@ -41,7 +41,7 @@ from pgen.sampling.token_step import Choice, Distribution, outcome_masses
 from pgen.sampling.weighted import invert
 from pgen.tokens import TokenAutomaton
 
-EVALUATIONS_AT_ONCE = 16
+EVALUATIONS_AT_ONCE = 8
 """Prefixes per model call: a pass over so many takes about twice as long as one over a single prefix."""
 BY_MASS = 0.125
 """Share of the draws that go by mass alone while nothing is certified."""

@@ -9,22 +9,22 @@ but at least `LOOKAHEAD`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from pgen.errors import InvalidArgument
-from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
+from pgen.inference.methods.weighted_runs import driven
 from pgen.inference.particles import Particle, Population
-from pgen.inference.posterior import Posterior, posterior_of
+from pgen.inference.posterior import Posterior
 from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size
 from pgen.sampling.rng import Rng
 
-LOOKAHEAD = 49
+LOOKAHEAD = 17
 """The least look-ahead by default: what a few particles find is only as good as where they start."""
 
 KNOWN = 0.8
@@ -76,23 +76,14 @@ class Importance:
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Run all particles to their end. Raises `ZeroEvidence` if every one dies."""
         population = Population(machine, context, lookahead_of(self.particles, self.lookahead))
-        state, ess_path = init(population, self.particles), []
-        found = Remains(state.particles, "consistent", ())
-        try:
+
+        def steps(state: ImportanceState) -> Iterator[tuple[ImportanceState, ImportanceInfo]]:
             while any(particle.running for particle in state.particles):
                 state, info = step(rng, population, state)
-                ess_path.append(info.ess)
-            found = found._replace(particles=state.particles)
-        except STOPPED as stop:
-            found = remains(stop, state.particles, "consistent")
-        return posterior_of(
-            found.particles,
-            label=found.label,
-            method=repr(self),
-            n_evaluations=context.n_evaluations,
-            ess_path=ess_path,
-            notes=(*found.notes, *warnings(context)),
-        )
+                yield state, info
+
+        reached = driven(lambda: init(population, self.particles), steps, lambda state: state.particles)
+        return reached.posterior(self, context, told=warnings)
 
 
 def check_particles(particles: int, lookahead: int | None) -> None:

@@ -17,7 +17,7 @@ move what the kernel draws and scores anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
-from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
+from pgen.inference.methods.weighted_runs import driven
 from pgen.inference.moves.rejuvenation import (
     EXTENDING,
     Rejuvenation,
@@ -37,7 +37,7 @@ from pgen.inference.moves.rejuvenation import (
     resampled,
 )
 from pgen.inference.moves.trace_moves import Metropolis, Proposal, Regenerate
-from pgen.inference.posterior import Posterior, posterior_of
+from pgen.inference.posterior import Posterior
 from pgen.inference.runs import Run, Runner, draw_everything
 from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size, log_sum_exp
@@ -146,23 +146,18 @@ class ResampleMove:
 
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Raises `ZeroEvidence` if every particle dies."""
-        runner, ess_path, n_resampled = Runner(machine, context, self.lookahead), list[float](), 0
-        state = MoveState([], np.zeros(0), 0.0, 0)
-        try:
-            state = init(rng.at(0), runner, self.particles)
+        runner = Runner(machine, context, self.lookahead)
+
+        def steps(state: MoveState) -> Iterator[tuple[MoveState, MoveInfo]]:
             while any(run.running for run in state.runs):
                 state, info = step(rng.at(state.horizon + 1), runner, self, state)
-                ess_path.append(info.ess)
-                n_resampled += info.resampled
-            found = Remains(as_particles(state.runs, state.log_weights), "consistent", ())
-        except STOPPED as stop:
-            found = remains(stop, as_particles(state.runs, state.log_weights), "consistent")
-        return posterior_of(
-            found.particles,
-            label=found.label,
-            method=repr(self),
-            n_evaluations=context.n_evaluations,
-            log_evidence=state.log_evidence,
-            ess_path=ess_path,
-            notes=(f"resampled {n_resampled} of {len(ess_path)} times", *found.notes),
+                yield state, info
+
+        reached = driven(
+            lambda: init(rng.at(0), runner, self.particles),
+            steps,
+            lambda state: as_particles(state.runs, state.log_weights),
         )
+        n_resampled = sum(info.resampled for info in reached.infos)
+        note = f"resampled {n_resampled} of {len(reached.infos)} times"
+        return reached.posterior(self, context, note, log_evidence=reached.state.log_evidence)

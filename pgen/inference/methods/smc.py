@@ -20,7 +20,7 @@ filters", AoS 2014). The best psi is the expected weight that is still to come.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -28,11 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
-from pgen.inference.budget import STOPPED, Remains, remains
 from pgen.inference.context import Context
 from pgen.inference.methods.importance import check_particles, log_weights_of, lookahead_of, warnings
+from pgen.inference.methods.weighted_runs import driven
 from pgen.inference.particles import Particle, Population
-from pgen.inference.posterior import Posterior, posterior_of
+from pgen.inference.posterior import Posterior
 from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size, log_sum_exp, normalized
 from pgen.sampling.resampling import RESAMPLERS
@@ -140,26 +140,18 @@ class SMC:
     def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
         """Run to the end. Raises `ZeroEvidence` if every particle dies."""
         population = Population(machine, context, lookahead_of(self.particles, self.lookahead))
-        state, ess_path, n_resampled = init(population, self.particles), [], 0
-        lineage = np.arange(self.particles)
-        found = Remains(state.particles, "consistent", ())
-        try:
+
+        def steps(state: SMCState) -> Iterator[tuple[SMCState, SMCInfo]]:
             while any(particle.running for particle in state.particles):
                 state, info = step(rng, population, self, state)
-                ess_path.append(info.ess)
-                if info.ancestors is not None:
-                    lineage = lineage[info.ancestors]
-                    n_resampled += 1
-            found = found._replace(particles=state.particles)
-        except STOPPED as stop:
-            found = remains(stop, state.particles, "consistent")
-        return posterior_of(
-            found.particles,
-            label=found.label,
-            method=repr(self),
-            n_evaluations=context.n_evaluations,
-            log_evidence=state.log_evidence,
-            ess_path=ess_path,
-            lineage=lineage.tolist(),
-            notes=(f"resampled {n_resampled} of {len(ess_path)} times", *found.notes, *warnings(context)),
+                yield state, info
+
+        reached = driven(lambda: init(population, self.particles), steps, lambda state: state.particles)
+        lineage, choices = np.arange(self.particles), [info.ancestors for info in reached.infos]
+        resamplings = [ancestors for ancestors in choices if ancestors is not None]
+        for ancestors in resamplings:
+            lineage = lineage[ancestors]
+        note, log_evidence = f"resampled {len(resamplings)} of {len(choices)} times", reached.state.log_evidence
+        return reached.posterior(
+            self, context, note, told=warnings, log_evidence=log_evidence, lineage=lineage.tolist()
         )

@@ -148,6 +148,7 @@ class _Walk(NamedTuple):
                 log_mass += float(step.emitted.row(position)[canvas[position]])
             messages = step.looking_ahead(step.chosen)
             log_weight += messages.log_mass - messages.given(tuple(filled)).log_mass
+            log_weight += step.log_shares(step.chosen, tuple(filled))
             here = following(process.model, here, tuple(filled))
             if not step.chosen or log_mass == -math.inf:
                 return None

@@ -1,0 +1,147 @@
+"""Weights kept as codes: the same numbers bit for bit, the same products, the same logits as the model's own pass."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from pgen.backends.autoregressive.coded import coded
+from pgen.backends.autoregressive.coded_decoder import MOST_TOKENS, CodedDecoder, NotCoded
+from pgen.backends.autoregressive.coded_kernels import BLOCK, LANES, linear
+from pgen.backends.autoregressive.forward import CachedForward, PlainForward, Request
+
+FOUR_BITS, EIGHT_BITS = "four bits", "eight bits"
+
+
+def quantised(kind, n_outputs=48, n_inputs=64, seed=0):
+    """Weights as a quantiser makes them: every block has its extreme codes."""
+    draws = np.random.default_rng(seed)
+    shape = n_outputs, n_inputs // BLOCK, BLOCK
+    scales = draws.uniform(0.001, 0.02, (*shape[:2], 1)).astype(np.float16).astype(np.float32)
+    if kind == FOUR_BITS:
+        codes = draws.integers(0, 16, shape)
+        codes[..., 0], codes[..., 1] = 0, 15
+        offsets = draws.normal(0, 0.1, (*shape[:2], 1)).astype(np.float16).astype(np.float32)
+    else:
+        codes, offsets = draws.integers(-127, 128, shape), np.float32(0.0)
+        codes[..., 0] = 127
+    return torch.from_numpy((codes * scales + offsets).astype(np.float32).reshape(n_outputs, n_inputs))
+
+
+def decoded(weight):
+    """The weight that codes stand for, by the definition."""
+    codes, scales, offsets = (part.numpy() for part in weight)
+    if codes.dtype == np.uint8:
+        codes = np.stack([codes & 15, codes >> 4], axis=2).reshape(len(codes), -1, LANES)
+    blocks = codes.reshape(len(codes), -1, BLOCK, LANES).astype(np.float32)  # (O / LANES, I / BLOCK, BLOCK, LANES)
+    weights = blocks * scales[:, :, None] + offsets[:, :, None]
+    return weights.reshape(len(codes), -1, LANES).transpose(0, 2, 1).reshape(len(codes) * LANES, -1)
+
+
+@pytest.mark.parametrize("kind", [FOUR_BITS, EIGHT_BITS])
+def test_codes_give_back_every_weight_bit_for_bit(kind):
+    weight = quantised(kind)
+    found = coded(weight)
+    assert found.codes.dtype == (torch.uint8 if kind == FOUR_BITS else torch.int8)
+    assert np.array_equal(decoded(found), weight.numpy())
+
+
+def test_weights_that_are_no_codes_are_left_alone():
+    weight = quantised(FOUR_BITS)
+    weight[5, 7] += 1e-4
+    assert coded(weight) is None
+    assert coded(torch.randn(32, 64)) is None
+    assert coded(quantised(EIGHT_BITS)[:20]) is None
+    assert coded(quantised(EIGHT_BITS)[:, :40].contiguous()) is None
+
+
+def test_blocks_of_equal_weights_are_codes():
+    assert np.array_equal(decoded(coded(torch.full((16, 32), 0.25))), np.full((16, 32), 0.25))
+    assert np.array_equal(decoded(coded(torch.zeros(16, 32))), np.zeros((16, 32)))
+
+
+@pytest.mark.parametrize("kind", [FOUR_BITS, EIGHT_BITS])
+def test_products_are_those_of_the_weights_and_do_not_depend_on_the_other_rows(kind):
+    weight, draws = quantised(kind), np.random.default_rng(1)
+    arrays = [part.flatten(1).numpy() for part in coded(weight)]
+    bias, rows = draws.normal(size=48).astype(np.float32), draws.normal(size=(35, 64)).astype(np.float32)
+    exact = rows.astype(np.float64) @ weight.numpy().astype(np.float64).T + bias
+    alone = np.empty((35, 48), np.float32)
+    for i in range(35):
+        linear(*arrays, bias, rows[i : i + 1], alone[i : i + 1])
+    np.testing.assert_allclose(alone, exact, atol=2e-5)
+    for n_rows in (2, 4, 5, 8, 9, 16, 17, 35):
+        together = np.empty((n_rows, 48), np.float32)
+        linear(*arrays, bias, rows[:n_rows], together)
+        assert np.array_equal(together, alone[:n_rows])
+
+
+def small_model(kind, **changes):
+    """A model of two layers whose linear weights are codes of four bits."""
+    torch.manual_seed(0)
+    settings = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
+    settings |= {"num_key_value_heads": 2, "vocab_size": 80, "max_position_embeddings": 64, **changes}
+    config, model = (LlamaConfig, LlamaForCausalLM) if kind == "llama" else (Qwen2Config, Qwen2ForCausalLM)
+    made = model(config(**settings)).eval()
+    with torch.no_grad():
+        for n, layer in enumerate(m for m in made.modules() if isinstance(m, torch.nn.Linear)):
+            layer.weight.copy_(quantised(FOUR_BITS, *layer.weight.shape, seed=n))
+            if layer.bias is not None:
+                layer.bias.normal_()
+    return made
+
+
+@pytest.fixture(params=["llama", "qwen2"])
+def model(request):
+    return small_model(request.param)
+
+
+def branching(seed, count):
+    draws = np.random.default_rng(seed)
+    return sorted({(3, 1, 4, *draws.integers(0, 80, draws.integers(1, 9)).tolist()) for _ in range(count)})
+
+
+def test_logits_are_those_of_the_model_whatever_was_asked_before(model, monkeypatch):
+    served = []
+    call = CodedDecoder.__call__
+    monkeypatch.setattr(CodedDecoder, "__call__", lambda self, ids, *rest: served.append(ids) or call(self, ids, *rest))
+    cpu = torch.device("cpu")
+    forward, plain = CachedForward(model, cpu, 64, 2**24), PlainForward(model, cpu)
+    for seed, count in ((0, 1), (1, 3), (2, 9), (3, 5)):
+        requests = [Request(prefix, 1 + seed % 2) for prefix in branching(seed, count)]
+        for found, expected in zip(forward(requests), plain(requests), strict=True):
+            torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
+    assert len(served) >= 4
+
+
+def test_weights_changed_in_place_are_coded_anew_or_left_to_the_model(model):
+    decoder = CodedDecoder(model)
+    assert decoder.serves(1)
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight.mul_(2.0)
+    assert decoder.serves(1)
+    forward, request = CachedForward(model, torch.device("cpu"), 64, 2**24), [Request((3, 1, 4, 1, 5))]
+    forward(request)
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight.add_(torch.randn(96, 64) * 0.01)
+    forward.forget()
+    assert not decoder.serves(1)
+    (expected,) = PlainForward(model, torch.device("cpu"))(request)
+    torch.testing.assert_close(forward(request)[0], expected, atol=2e-4, rtol=2e-4)
+
+
+def test_large_passes_are_for_the_model():
+    decoder = CodedDecoder(small_model("llama"))
+    assert decoder.serves(MOST_TOKENS // torch.get_num_threads())
+    assert not decoder.serves(MOST_TOKENS + 1)
+
+
+def test_models_that_the_kernels_do_not_know_are_left_to_themselves():
+    with pytest.raises(NotCoded):
+        CodedDecoder(small_model("llama", hidden_act="gelu"))
+    with pytest.raises(NotCoded):
+        CodedDecoder(small_model("llama").double())
+    watched = small_model("llama")
+    watched.model.layers[0].register_forward_hook(lambda *_: None)
+    with pytest.raises(NotCoded):
+        CodedDecoder(watched)
