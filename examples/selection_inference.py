@@ -37,10 +37,9 @@ def listed(facts: Sequence[str]) -> str:
 
 
 def main() -> None:
-    posterior = pgen.infer(reason, pgen.load("smollm2"), FACTS, QUESTION, method=pgen.SMC(particles=8))
+    posterior = pgen.infer(reason, pgen.load("smollm2"), FACTS, QUESTION, 1, method=pgen.SMC(particles=8))
     print(posterior)
-    for step in range(2):
-        print(f"\nstep {step}:", *posterior.marginal(f"inferred {step}").items(), sep="\n  ")
+    print("\ninferred:", *posterior.marginal("inferred 0").items(), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ MoleculeModel = SmallAutoregressive | SmallDiffusion | SmallInsertion | SmallAny
 
 SHA256: Mapping[str, str] = MappingProxyType(
     {
-        "anyorder": "342210a9937fac1907f4185f5f96593e0cacea10be862cc8c86ab95d59426919",
+        "anyorder": "cdaac825c0de16512d876455e6fb5356b9a1be1bcef54c4bb0f6fa9c7c6036c0",
         "autoregressive": "9e3cae6cc9263f8a97a0cd79b483bc55d5194a4dbcf068003778fb2c19fceafc",
         "diffusion": "90cb14dc15954cee680f183cfe2cb80eebee1f4306e2f3df028b95cd58f6a123",
         "insertion": "7da86948c3bcbf694523648b1d4c9dfe45a9309bd8a4e7beeb2d3a3aa3f51a58",

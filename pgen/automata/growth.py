@@ -23,8 +23,8 @@ from pgen.automata.reachability import byte_distances, trim
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
-AHEAD = 10_000
-"""Edges that are laid before the first walk: so many take some 10 ms, and most schemas have fewer."""
+AHEAD = 60_000
+"""Edges that are laid before the first walk: so many take a tenth of a second, and few schemas have more."""
 
 
 class Growth:
