@@ -217,8 +217,10 @@ def _digest(root: Node) -> bytes:
     return root._digest
 
 
-def _summarise(root: Node) -> None:
-    """Note sizes and what is mentioned, of a node and all its parts."""
+def _summed(root: Node) -> Node:
+    """The node, when its size and what it mentions are noted, and those of all its parts."""
+    if hasattr(root, "_size"):
+        return root
     waiting = [root]
     while waiting:
         node = waiting[-1]
@@ -233,41 +235,33 @@ def _summarise(root: Node) -> None:
         object.__setattr__(node, "_refers", isinstance(node, _RULES) or any(part._refers for part in parts))
         object.__setattr__(node, "_special", isinstance(node, Special) or any(part._special for part in parts))
         object.__setattr__(node, "_size", _own_size(node, parts))
+    return root
 
 
 def size(node: Node) -> int:
     """About how many edges a node takes when it is written out."""
-    if not hasattr(node, "_size"):
-        _summarise(node)
-    return node._size
+    return _summed(node)._size
 
 
 def refers(node: Node) -> bool:
     """Whether a node mentions rules, its own ones and those to be written later included."""
-    if not hasattr(node, "_size"):
-        _summarise(node)
-    return node._refers
+    return _summed(node)._refers
 
 
 def grows(node: Node) -> bool:
     """Whether parts of a node are written out later."""
-    if not hasattr(node, "_size"):
-        _summarise(node)
-    return node._grows
+    return _summed(node)._grows
 
 
 def has_boolean(node: Node) -> bool:
     """Whether there are intersections or complements in a node."""
-    if not hasattr(node, "_size"):
-        _summarise(node)
-    return node._boolean
+    return _summed(node)._boolean
 
 
 def special_names(node: Node) -> list[str]:
     """The names of the special tokens that a node mentions; at no cost where there are none."""
-    if not hasattr(node, "_size"):
-        _summarise(node)
-    return [part.name for part in descendants(node) if isinstance(part, Special)] if node._special else []
+    named = descendants(node) if _summed(node)._special else []
+    return [part.name for part in named if isinstance(part, Special)]
 
 
 _RULES = (Ref, Recursive, Later)
