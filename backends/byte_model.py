@@ -107,12 +107,15 @@ class ByteModel(TextModel):
         return text_distribution(self.after(tokens[:closed]), prompt, **settings)
 
     def encode(self, prompt: str) -> Tokens:
+        """The bytes of `prompt` as token ids 0 to 255."""
         return tuple(prompt.encode())
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        """Raises `ModelError`: a conversation is encoded by the tokenised model, see `chat`."""
         raise ModelError(f"{self.name} encodes no conversation by itself", hint="use .chat(messages)")
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float64]:
+        """`(B, 258)` log masses of the next byte, of the end and of what is no text, after each byte prefix."""
         found = self._covered([tuple(prefix) for prefix in prefixes])
         rows = self._rows_after(cover.context for prefix in found for cover in prefix.covers)
         masses = np.stack([self._table.next_log_masses(prefix, rows) for prefix in found])  # (B, 258)
@@ -120,6 +123,7 @@ class ByteModel(TextModel):
         return masses
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float64]:
+        """`(n + 1, 258)` log masses after `prefix` and after each byte of `continuation`."""
         return self.next_logits([prefix + continuation[:n] for n in range(len(continuation) + 1)])
 
     def log_mass_bounds(self, text: str | bytes) -> tuple[float, float]:

@@ -73,10 +73,12 @@ class ProductModel:
 
     @property
     def name(self) -> str:
+        """The experts with their powers."""
         return " * ".join(f"{e.model.name}" + ("" if e.power == 1 else f" ** {e.power:g}") for e in self.experts)
 
     @property
     def vocabulary(self) -> Vocabulary:
+        """The one that all experts share."""
         return self.experts[0].model.vocabulary
 
     @property
@@ -92,18 +94,23 @@ class ProductModel:
         return max(0.0, 1.0 - math.fsum(powers)) * math.log(len(self.vocabulary)) * (n_tokens + 1)
 
     def encode(self, prompt: str) -> Tokens:
+        """Raises `ModelError`: each expert has a prompt of its own."""
         raise ModelError("the experts of a product have prompts of their own", hint="use (lm1 * lm2).text(prompt)")
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        """Raises `ModelError`: each expert has a prompt of its own."""
         raise ModelError("the experts of a product have prompts of their own", hint="use (lm1 * lm2).chat(messages)")
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float64]:
+        """`(B, k, V)` logits of the k experts after their prompts and each prefix, for `weigh`."""
         return np.stack([expert.next_logits(prefixes) for expert in self.experts], axis=1)  # (B, k, V)
 
     def weigh(self, logits: NDArray[np.floating[Any]]) -> Distribution:
+        """Products of the experts' probabilities to their powers, not normalised, from logits `(R, k, V)`."""
         return multiplied([expert.factor(logits[:, k]) for k, expert in enumerate(self.experts)])
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float64]:
+        """`(n + 1, k, V)` logits after `prefix` and after each token of `continuation`."""
         return self.next_logits([prefix + continuation[:n] for n in range(len(continuation) + 1)])
 
 

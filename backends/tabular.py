@@ -39,12 +39,15 @@ class TabularAR(TextModel):
         self._next_logprobs = next_logprobs
 
     def encode(self, prompt: str) -> Tokens:
+        """The canonical spelling of `prompt`; no token is put first."""
         return self.vocabulary.encode(prompt)
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        """Raises `ModelError`: these models know no conversations."""
         raise no_chat(self.name)
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float64]:
+        """`(B, V)` what the table says after each prefix."""
         rows = np.stack([self._row(tuple(prefix)) for prefix in prefixes])  # (B, V)
         totals = np.exp(rows).sum(axis=1)
         for row in np.flatnonzero(~(abs(totals - 1.0) <= TOLERANCE))[:1]:
@@ -52,6 +55,7 @@ class TabularAR(TextModel):
         return rows
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float64]:
+        """`(n + 1, V)` what the table says after `prefix` and after each token of `continuation`."""
         return self.next_logits([prefix + continuation[:n] for n in range(len(continuation) + 1)])
 
     def _row(self, tokens: Tokens) -> NDArray[np.float64]:

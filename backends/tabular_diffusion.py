@@ -58,6 +58,7 @@ class TabularDiffusion(CanvasModel):
         block: int | None = None,
         temperature: float = 1.0,
     ) -> CanvasDistribution:
+        """A distribution over the texts of its canvas; settings as for any masked diffusion model."""
         if length > self.length:
             raise InvalidArgument(f"length={length}, but {self.name} has a canvas of {self.length} positions")
         return super().text(prompt, length=length, steps=steps, order=order, block=block, temperature=temperature)
@@ -69,6 +70,7 @@ class TabularDiffusion(CanvasModel):
         raise no_chat(self.name)
 
     def marginals(self, prompts: Sequence[Tokens], canvases: Sequence[Canvas]) -> NDArray[np.float64]:
+        """`(L, V)` log-probabilities for each position of each canvas."""
         return np.stack([self._rows(*each) for each in zip(prompts, canvases, strict=True)])  # (B, L, V)
 
     def _rows(self, prompt: Tokens, canvas: Canvas) -> NDArray[np.float64]:

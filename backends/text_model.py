@@ -72,18 +72,22 @@ class TextModel:
         *,
         prompt: str = "",
         max_tokens: int | None = None,
+        temperature: float = 1.0,
+        truncate: Truncation | None = None,
         **holes: Language | str | EllipsisType,
     ) -> Infill:
         """The distribution of `template` with its holes filled; texts know what stands in them (`.holes`).
 
         The model writes the whole from left to right after `prompt`; what is fixed behind
         a hole is evidence about the hole, which weights account for. `max_tokens` counts
-        fixed parts too. Raises `InvalidArgument` if there is no hole, and what
-        `pgen.template` raises.
+        fixed parts too; `temperature` and `truncate` shape the model as in `text`. Raises
+        `InvalidArgument` if there is no hole, and what `pgen.template` raises.
         """
         made = as_template(template, holes)
-        inner = text_distribution(self, self.encode(prompt), max_tokens=max_tokens).given(made)
-        return Infill(inner=inner, template=made, language=made)
+        inner = text_distribution(
+            self, self.encode(prompt), max_tokens=max_tokens, temperature=temperature, truncate=truncate
+        )
+        return Infill(inner=inner.given(made), template=made, language=made)
 
     def chat(
         self: Autoregressive,

@@ -44,11 +44,15 @@ def patterns(run: int) -> dict[str, str]:
     }
 
 
-def tekken() -> pgen.Vocabulary:
+def tekken_path() -> Path:
     spec = importlib.util.find_spec("mistral_common")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("bench.first_mask: pip install --no-deps mistral-common")
-    return pgen.Vocabulary.from_tekken(Path(spec.submodule_search_locations[0]) / "data" / "tekken_240911.json")
+    return Path(spec.submodule_search_locations[0]) / "data" / "tekken_240911.json"
+
+
+def tekken() -> pgen.Vocabulary:
+    return pgen.Vocabulary.from_tekken(tekken_path())
 
 
 def with_pgen(vocabulary: pgen.Vocabulary) -> Callable[[str], Any]:

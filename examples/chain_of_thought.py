@@ -33,7 +33,7 @@ def main() -> None:
     lm = pgen.load("smollm2")
     method = pgen.Importance(particles=16, lookahead=0)
     print(pgen.infer(solve, lm, QUESTION, ANSWERS, method=method))
-    for answer in ANSWERS:
+    for answer in ANSWERS[:2]:
         posterior = pgen.infer(thoughts_behind(answer), lm, QUESTION, ANSWERS, method=method)
         thought, share = next(iter(posterior.marginal("thought").items()))
         print(f"\n{answer}, log evidence {posterior.log_evidence:.2f}; {share:.0%} of it by:{thought}")

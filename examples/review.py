@@ -16,8 +16,22 @@ from typing import Any
 import pgen
 
 LABELLED = {
-    "good": ("a warm and friendly place", "great food and a lovely view", "we loved the fresh soup and the kind staff"),
-    "bad": ("a cold and dirty place", "awful food and a rude waiter", "we hated the stale bread and the long wait"),
+    "good": (
+        "a warm and friendly place",
+        "great food and a lovely view",
+        "we loved the fresh soup and the kind staff",
+        "very good, the best we know",
+        "excellent and delicious, well worth it",
+        "popular, beautiful and happy",
+    ),
+    "bad": (
+        "a cold and dirty place",
+        "awful food and a rude waiter",
+        "we hated the stale bread and the long wait",
+        "not good, the worst we know",
+        "terrible and expensive, too small and too loud",
+        "closed, empty and sad",
+    ),
 }
 PROMPT = "A review of a restaurant in one sentence: The restaurant is"
 
@@ -43,18 +57,24 @@ def words(text: str) -> list[str]:
 
 
 def review(
-    lm: Any, prompt: str, classifier: NaiveBayes, label: str, strength: float = 3.0, max_tokens: int = 24
+    lm: Any,
+    prompt: str,
+    classifier: NaiveBayes,
+    label: str,
+    strength: float = 3.0,
+    max_tokens: int = 24,
+    temperature: float = 1.0,
 ) -> Any:
     """Reviews of a sentence; `strength` is the power of the classifier."""
-    sentence = lm.text(prompt, max_tokens=max_tokens).given(pgen.Regex(r"[a-z ,']{10,100}\."))
+    sentence = lm.text(prompt, max_tokens=max_tokens, temperature=temperature).given(pgen.Regex(r"[a-z ,']{10,100}\."))
     return sentence.weighted(lambda text: strength * classifier.log_probability(label, text), at="word", bound=0.0)
 
 
 def main() -> None:
     lm, classifier = pgen.load("smollm2"), NaiveBayes(LABELLED)
     for label in LABELLED:
-        method = pgen.SMC(particles=16, resample="tokens", lookahead=0)
-        print(label, pgen.infer(review(lm, PROMPT, classifier, label), method=method), sep="\n")
+        text = review(lm, PROMPT, classifier, label, strength=8.0, temperature=0.8)
+        print(label, pgen.infer(text, method=pgen.SMC(particles=48, resample="tokens", lookahead=0)), sep="\n")
 
 
 if __name__ == "__main__":

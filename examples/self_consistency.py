@@ -21,9 +21,9 @@ A: Each car has 4 wheels. 3 * 4 = 12. The answer is 12.
 QUESTION = "A box holds 6 eggs. How many eggs are there in 5 boxes?"
 
 
-def solutions(lm: Any, question: str, max_tokens: int = 48) -> Any:
+def solutions(lm: Any, question: str, max_tokens: int = 32, temperature: float = 1.0) -> Any:
     """The distribution of worked solutions to a question."""
-    return lm.text(f"{EXAMPLE}Q: {question}\nA:", max_tokens=max_tokens).given(SOLUTION)
+    return lm.text(f"{EXAMPLE}Q: {question}\nA:", max_tokens=max_tokens, temperature=temperature).given(SOLUTION)
 
 
 def final_number(solution: str) -> int:
@@ -32,7 +32,8 @@ def final_number(solution: str) -> int:
 
 
 def main() -> None:
-    posterior = pgen.infer(solutions(pgen.load("smollm2"), QUESTION), method=pgen.Importance(32, lookahead=0))
+    text = solutions(pgen.load("smollm2"), QUESTION, temperature=0.6)
+    posterior = pgen.infer(text, method=pgen.Importance(16, lookahead=0))
     print(posterior)
     number, share = pgen.majority(posterior, key=final_number)
     print(f"\nThe likeliest answer is {number}, with probability {share:.2f}.")

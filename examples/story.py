@@ -2,7 +2,8 @@
 
 A left-to-right model does not know the ending while it writes. Sequential Monte Carlo
 writes many middles and keeps those after which the model would have gone on to the
-ending by itself.
+ending by itself. Weights wait for the ending: what a sentence is worth before it is
+complete says nothing about what comes after it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ ENDING = " From that day on, the robot was never lonely again."
 SENTENCE = pgen.Regex(r" [A-Z][a-z ,'-]{10,90}\.")
 
 
-def story(lm: Any, beginning: str, ending: str, middle: pgen.Language = SENTENCE) -> Any:
-    """The distribution of whole stories; `.holes["middle"]` of a draw is what was found."""
-    template = pgen.template("{beginning}{middle}{ending}", beginning=beginning, middle=middle, ending=ending)
-    return lm.fill(template)
+def story(lm: Any, beginning: str, ending: str, middle: pgen.Language = SENTENCE, temperature: float = 1.0) -> Any:
+    """The distribution of what follows the beginning; `.holes["middle"]` of a draw is what was found."""
+    template = pgen.template("{middle}{ending}", middle=middle, ending=ending)
+    return lm.fill(template, prompt=beginning, temperature=temperature)
 
 
 def main() -> None:
     lm = pgen.load("smollm2")
-    method = pgen.SMC(particles=16, resample="tokens", lookahead=0)
-    posterior = pgen.infer(story(lm, BEGINNING, ENDING), method=method)
-    print(posterior.mode().holes["middle"])
+    method = pgen.SMC(particles=48, lookahead=0)
+    posterior = pgen.infer(story(lm, BEGINNING, ENDING, temperature=0.7), method=method)
+    print(BEGINNING + posterior.mode())
+    for text, share in list(posterior.probabilities().items())[:3]:
+        print(f"{share:7.2%} {text.holes['middle']}")
     print(posterior.diagnose())
 
 

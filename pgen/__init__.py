@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pgen import handlers as handlers
     from pgen.backends.loading import load as load
     from pgen.backends.product_model import product as product
+    from pgen.chains.byte_hmm import ByteHMM as ByteHMM
     from pgen.chains.byte_ngram import ByteNgram as ByteNgram
     from pgen.errors import CriticError as CriticError
     from pgen.errors import DeadEnd as DeadEnd
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pgen.inference.drafting.canvas_votes import time_vote as time_vote
     from pgen.inference.generative import Generative as Generative
     from pgen.inference.infer import infer as infer
+    from pgen.inference.methods.adaptive_rejection import AdaptiveRejection as AdaptiveRejection
     from pgen.inference.methods.asap import ASAp as ASAp
     from pgen.inference.methods.banked_beam import BankedBeam as BankedBeam
     from pgen.inference.methods.beam import Beam as Beam
@@ -117,6 +119,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "pgen.backends.loading": ("load",),
     "pgen.backends.product_model": ("product",),
+    "pgen.chains.byte_hmm": ("ByteHMM",),
     "pgen.chains.byte_ngram": ("ByteNgram",),
     "pgen.errors": (
         "CriticError",
@@ -135,6 +138,7 @@ _HOMES = {
         "ZeroEvidence",
     ),
     "pgen.extraction": ("Extraction", "extract"),
+    "pgen.inference.methods.adaptive_rejection": ("AdaptiveRejection",),
     "pgen.inference.methods.asap": ("ASAp",),
     "pgen.inference.methods.banked_beam": ("BankedBeam",),
     "pgen.inference.methods.beam": ("Beam", "StochasticBeam"),

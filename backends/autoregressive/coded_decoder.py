@@ -72,11 +72,9 @@ class CodedDecoder:
         cos, sin = (part.flatten(0, 1).numpy() for part in self._decoder.rotary_emb(hidden, positions))  # (B · Q, D)
         seats = _seats(cached[0], ids.shape, visible)
         rows = hidden.flatten(0, 1).numpy()  # (B · Q, E)
+        epsilon = self._decoder.norm.variance_epsilon
         for weights, states in zip(self._layers, cached, strict=True):
-            assert states.keys is not None
-            assert states.values is not None
-            epsilon = self._decoder.norm.variance_epsilon
-            layer(rows, weights, cos, sin, states.keys.numpy(), states.values.numpy(), seats, epsilon)
+            layer(rows, weights, cos, sin, *states.arrays, seats, epsilon)
         return self._said(hidden[:, columns])
 
     def _said(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,9 @@ BLOCK = 32
 MOST_ROWS = 16
 """Rows computed together: with the weights they fill the registers of AVX-512."""
 
+WIDTHS = (1, 2, 4, 4, 6, 6, 8, 8, 12, 12, 12, 12, 16, 16, 16, 16)
+"""As how many rows 1, 2, … `MOST_ROWS` of them are computed; each width is code of its own."""
+
 LARGEST = 15
 """The largest code of four bits."""
 
@@ -109,13 +112,32 @@ def _multiply(typing: Any, codes: Any, scales: Any, offsets: Any, rows: Any, pro
     return types.void(codes, scales, offsets, rows, product, n_rows), generated
 
 
+@njit(inline="always")
+def _multiply_some(codes: Codes, scales: Floats, offsets: Floats, rows: Floats, product: Floats, n_rows: int) -> None:
+    """`_multiply` for each of the `WIDTHS`, which are constants to the compiler."""
+    if n_rows == 1:
+        _multiply(codes, scales, offsets, rows, product, 1)
+    elif n_rows == 2:
+        _multiply(codes, scales, offsets, rows, product, 2)
+    elif n_rows == 4:
+        _multiply(codes, scales, offsets, rows, product, 4)
+    elif n_rows == 6:
+        _multiply(codes, scales, offsets, rows, product, 6)
+    elif n_rows == 8:
+        _multiply(codes, scales, offsets, rows, product, 8)
+    elif n_rows == 12:
+        _multiply(codes, scales, offsets, rows, product, 12)
+    else:
+        _multiply(codes, scales, offsets, rows, product, MOST_ROWS)
+
+
 @njit(cache=True, nogil=True)
 def linear(codes: Codes, scales: Floats, offsets: Floats, bias: Floats, rows: Floats, product: Floats) -> None:
     """`product (R, O)` of `rows (R, I)`, plus `bias (O,)`; the other arrays are those of `Coded`, a group a row."""
     n_rows, n_inputs = rows.shape
     for first in range(0, n_rows, MOST_ROWS):
         here = min(MOST_ROWS, n_rows - first)
-        width = 1 if here == 1 else 4 if here <= 4 else 8 if here <= 8 else MOST_ROWS
+        width = WIDTHS[here - 1]
         turned, found = np.zeros((n_inputs, width), np.float32), np.empty(width * LANES, np.float32)
         for i in range(here):
             for k in range(n_inputs):
@@ -123,14 +145,7 @@ def linear(codes: Codes, scales: Floats, offsets: Floats, bias: Floats, rows: Fl
         values = turned.reshape(-1)
         for group in range(codes.shape[0]):
             found[:] = 0.0
-            if width == 1:
-                _multiply(codes[group], scales[group], offsets[group], values, found, 1)
-            elif width == 4:
-                _multiply(codes[group], scales[group], offsets[group], values, found, 4)
-            elif width == 8:
-                _multiply(codes[group], scales[group], offsets[group], values, found, 8)
-            else:
-                _multiply(codes[group], scales[group], offsets[group], values, found, MOST_ROWS)
+            _multiply_some(codes[group], scales[group], offsets[group], values, found, width)
             for i in range(here):
                 for lane in range(LANES):
                     place = group * LANES + lane

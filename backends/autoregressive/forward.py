@@ -1,8 +1,9 @@
 """Logits after any prefixes: cached rows where the architecture allows it, plain forward passes otherwise.
 
-`CachedForward` runs prefixes that branch off one another as one tree of tokens where that takes
-fewer of them. Otherwise it groups prefixes by how many tokens are missing, computes a long part
-that several of them share only once, and runs each group as one padded batch.
+`CachedForward` runs prefixes that branch off one another as one tree of tokens, unless there is no room in it or it
+lacks more of them. Otherwise it groups prefixes by how many tokens are missing, computes a long part
+that several of them share only once, and runs each group as one padded batch of rows, which take over what
+the tree holds.
 `PlainForward` recomputes everything; it serves models with sliding windows or
 recurrent state. Results differ by float rounding only, whatever was asked before.
 """
@@ -26,7 +27,7 @@ from pgen.backends.autoregressive.token_tree import TokenTree
 SHARED_TOKENS = 8
 """A part that several prefixes share is computed on its own if it is at least this long."""
 
-TREE_TOKENS = 256
+TREE_TOKENS = 512
 """The most tokens of a tree beyond its trunk: every pass looks at all of them, and rows do not know them."""
 
 TREE_SHARE = 8
@@ -99,22 +100,26 @@ class CachedForward:
             for part in _shared_parts(requests, missing):
                 self._run([Request(part)])
             missing = self._missing(requests)
-        if len(requests) > 1 and (rows := self._branching(requests, sum(missing) - 1)) is not None:
-            return rows
+        if (grown := self._branching(requests, sum(missing))) is not None:
+            return grown
         results: dict[int, torch.Tensor] = {}
         for group in self._groups(requests, missing):
             rows = self._run([requests[i] for i in group])
             results.update(zip(group, rows, strict=True))
+        if self._tree.room < len(requests):
+            self._tree.forget()
         return [results[i] for i in range(len(requests))]
 
     def _branching(self, requests: Sequence[Request], most: int) -> list[torch.Tensor] | None:
         """Logits from one pass over a tree of tokens, `None` if that takes more than `most` tokens."""
         if any(request.n_last > 1 for request in requests) or not self._cache.table.n_rows:
             return None
+        if len(requests) == 1 and not self._tree.branches:
+            return None
         prefixes = [request.tokens for request in requests]
         common = min(min(_common(prefixes[0], prefix) for prefix in prefixes), min(map(len, prefixes)) - 1)
         shared = self._cache.table.shared(prefixes[0], common)
-        if shared.max() > self._tree.held(prefixes[0][:common]) or self._tree.room < len(requests):
+        if shared.max() > len(self._tree.held(prefixes[0][:common])):
             self._tree.begin(prefixes[0][: shared.max()], self._cache.layers, int(shared.argmax()))
         growth = self._tree.growth(prefixes, common, most)
         if growth is None:
@@ -134,7 +139,11 @@ class CachedForward:
     def _missing(self, requests: Sequence[Request]) -> list[int]:
         """How many tokens of each request have to be computed."""
         longest = self._cache.table.longest
-        return [len(r.tokens) - longest(r.tokens, len(r.tokens) - r.n_last) for r in requests]
+        return [len(r.tokens) - max(longest(r.tokens, len(r.tokens) - r.n_last), len(self._held(r))) for r in requests]
+
+    def _held(self, request: Request) -> list[int]:
+        """The slots of the tree that a request can use."""
+        return self._tree.held(request.tokens[: len(request.tokens) - request.n_last])
 
     def _groups(self, requests: Sequence[Request], missing: list[int]) -> Iterator[list[int]]:
         """Indices of requests with similar numbers of missing tokens: at most half of a group's batch is padding."""
@@ -157,6 +166,7 @@ class CachedForward:
             return [*self._run(requests[:half]), *self._run(requests[half:])]
         cache.copy(plan, [request.tokens for request in requests])
         served = [requests[i] for i in plan.order]
+        plan = self._taken_over(plan, served)
         missing = [len(r.tokens) - n for r, n in zip(served, plan.cached, strict=True)]
         logits, columns = self._batch(plan, served, missing)
         for at, request in enumerate(served):
@@ -177,12 +187,27 @@ class CachedForward:
         while True:
             self._cache.reserve(len(prefixes), room)
             plan = self._cache.table.plan(prefixes, [len(r.tokens) - r.n_last for r in requests])
-            width = max(len(prefixes[i]) - n for i, n in zip(plan.order, plan.cached, strict=True))
-            room = max(plan.cached) + width
+            cached = [max(n, len(self._held(requests[i]))) for i, n in zip(plan.order, plan.cached, strict=True)]
+            width = max(len(prefixes[i]) - n for i, n in zip(plan.order, cached, strict=True))
+            room = max(cached) + width
             if room <= self._cache.table.capacity:
                 return plan
             if len(prefixes) > max(self._cache.most_rows(room), 1):
                 return None
+
+    def _taken_over(self, plan: Plan, served: Sequence[Request]) -> Plan:
+        """The plan after rows have taken over what only the tree holds."""
+        paths = [self._held(request) for request in served]
+        taken = [
+            (plan.first + at, n, path[n])
+            for at, (path, cached) in enumerate(zip(paths, plan.cached, strict=True))
+            for n in range(cached, len(path))
+        ]
+        if taken:
+            rows, places, slots = torch.tensor(taken, device=self._device).T
+            for row, branch in zip(self._cache.layers, self._tree.layers, strict=True):
+                row.take(branch, rows, places, slots)
+        return plan._replace(cached=[max(n, len(path)) for n, path in zip(plan.cached, paths, strict=True)])
 
     def _batch(
         self, plan: Plan, served: Sequence[Request], missing: list[int]

@@ -32,13 +32,24 @@ class RowLayer(CacheLayerMixin):
         self.used = 0
         self.positions = torch.zeros((1, 1), dtype=torch.long)
         self.uniform: int | None = None
+        self._arrays: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         raise AssertionError("rows are allocated before they are used")
 
     def allocate(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         self.keys, self.values = keys, values
+        self._arrays = None
         self.is_initialized = True
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Keys and values as arrays over the same memory; for float32 on the processor."""
+        if self._arrays is None:
+            assert self.keys is not None
+            assert self.values is not None
+            self._arrays = self.keys.numpy(), self.values.numpy()
+        return self._arrays
 
     def extend(self, capacity: int, like: RowLayer) -> None:
         """Make this one row of at least `capacity` tokens, like those of another layer; keeps what it has."""
@@ -58,6 +69,13 @@ class RowLayer(CacheLayerMixin):
             assert mine is not None
             assert theirs is not None
             mine[0, :, :length] = theirs[row, :, :length]
+
+    def take(self, other: RowLayer, rows: torch.Tensor, places: torch.Tensor, slots: torch.Tensor) -> None:
+        """Copy tokens from `slots (n,)` of another layer's first row to `places (n,)` in `rows (n,)` of this one."""
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            assert mine is not None
+            assert theirs is not None
+            mine[rows, :, places] = theirs[0, :, slots].transpose(0, 1)  # (n, heads, dim)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any

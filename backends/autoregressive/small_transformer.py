@@ -20,14 +20,17 @@ class SmallAutoregressive(SmallModel, TextModel):
     """Implements `pgen.backends.base.Autoregressive` in float32; logits are normalised."""
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        """Raises `ModelError`: these models know no conversations."""
         raise no_chat(self.name)
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
+        """`(B, V)` logits of the token after each prefix."""
         chunks = [prefixes[i : i + BATCH] for i in range(0, len(prefixes), BATCH)]
         rows = [self._last_rows(chunk) for chunk in chunks]
         return np.concatenate([np.zeros((0, len(self.vocabulary)), np.float32), *rows])  # (B, V)
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float32]:
+        """`(n + 1, V)` logits after `prefix` and after each token of `continuation`."""
         with torch.inference_mode():
             log_probs = causal_log_probs(self.network, self._inputs([(*prefix, *continuation)]))  # (1, 1 + T, V)
             rows = self._widened(log_probs[0, len(prefix) :])

@@ -1,10 +1,10 @@
 """Keys and values of prefixes that branch off one another: a tree of tokens in one row, each seeing its own path.
 
 A token that has been evaluated after a path has a slot; a prefix costs the tokens of its path that have
-none, and any number of prefixes is one pass over one row, without copies and without
-padding (tree attention: Miao et al., "SpecInfer", 2024). The mask is explicit: slot q sees slot k
-iff k is on the path to q. Memory: at most `most_slots` tokens, of which `most_branches` lie beyond the
-path that a tree begins with; that path is taken over from a cached row.
+none (its last token at least, since logits are not kept), and any number of prefixes is one pass over
+one row, without copies and without padding (tree attention: Miao et al., "SpecInfer", 2024). The mask is
+explicit: slot q sees slot k iff k is on the path to q. Memory: at most `most_slots` tokens, of which
+`most_branches` lie beyond the path that a tree begins with; that path is taken over from a cached row.
 """
 
 from __future__ import annotations
@@ -55,14 +55,20 @@ class TokenTree:
         """How many more tokens fit."""
         return min(self._most_slots, self._most_branches + self._n_trunk) - len(self)
 
-    def held(self, tokens: Tokens) -> int:
-        """How many tokens of a path, from its beginning, have slots."""
-        at = ROOT
-        for n, token in enumerate(tokens):
+    @property
+    def branches(self) -> bool:
+        """Whether it holds more than the path that it began with."""
+        return len(self) > self._n_trunk
+
+    def held(self, tokens: Tokens) -> list[int]:
+        """The slots of as many tokens of a path, from its beginning, as have some."""
+        at, path = ROOT, list[int]()
+        for token in tokens:
             if (at, token) not in self._slots:
-                return n
+                break
             at = self._slots[at, token]
-        return len(tokens)
+            path.append(at)
+        return path
 
     def begin(self, trunk: Tokens, rows: Sequence[RowLayer], row: int) -> None:
         """Start anew with a path that a row holds; with nothing if it does not fit."""
@@ -76,18 +82,18 @@ class TokenTree:
         self._n_trunk = len(trunk)
 
     def growth(self, prefixes: Sequence[Tokens], common: int, most: int) -> Growth | None:
-        """What distinct prefixes lack, which share `common` tokens.
+        """What distinct prefixes lack, which share `common` tokens and have more.
 
-        `None` if they lack more than `most` tokens, do not fit, or one ends in a slot, whose logits are not kept.
+        `None` if they lack more than `most` tokens, or these do not fit.
         """
         new: dict[tuple[int, int], int] = {}
-        size, wanted = len(self), []
+        wanted = []
         trunk = self._walk(ROOT, prefixes[0][:common], new)
         for prefix in prefixes:
-            end = self._walk(trunk, prefix[common:], new)
-            if end < size or len(new) > min(most, self.room):
+            end = self._walk(trunk, prefix[common:-1], new), prefix[-1]
+            wanted.append(new.setdefault(end, len(self) + len(new)) - len(self))
+            if len(new) > min(most, self.room):
                 return None
-            wanted.append(end - size)
         return Growth([token for _, token in new], [parent for parent, _ in new], wanted)
 
     def _walk(self, at: int, tokens: Tokens, new: dict[tuple[int, int], int]) -> int:
@@ -100,9 +106,9 @@ class TokenTree:
         """Point every layer at the new slots; their positions `(Q,)`, and `(Q, used)` what each must not see."""
         size, used = len(self), len(self) + len(growth.tokens)
         self._reserve(used, rows)
+        positions = torch.arange(size, used)[None]
         for layer in self.layers:
-            layer.first, layer.used, layer.uniform = 0, used, size
-            layer.positions = torch.arange(size, used)[None]
+            layer.first, layer.positions, layer.used, layer.uniform = 0, positions, used, size
         depths, visible = self._placed(growth.parents)
         return depths[size:], ~visible[size:]
 
@@ -113,7 +119,8 @@ class TokenTree:
     def _add(self, tokens: list[int], parents: list[int]) -> None:
         slots = range(len(self), len(self) + len(tokens))
         self._depths, self._visible = self._placed(parents)
-        self._slots.update(zip(zip(parents, tokens, strict=True), slots, strict=True))
+        for parent, token, slot in zip(parents, tokens, slots, strict=True):
+            self._slots.setdefault((parent, token), slot)
 
     def _placed(self, parents: list[int]) -> tuple[list[int], np.ndarray[Any, np.dtype[np.bool_]]]:
         """Depths and mutual visibility of all slots and new ones after `parents`."""

@@ -54,6 +54,7 @@ class TransformersModel(TextModel):
         self._most_known = max(LOGITS_BYTES // (4 * len(self.vocabulary)), 1)
 
     def encode(self, prompt: str) -> Tokens:
+        """Token ids of a prompt as the tokenizer spells it, with the special tokens that it puts first."""
         tokens = tuple(self.tokenizer(prompt)["input_ids"])
         if tokens:
             return tokens
@@ -65,9 +66,11 @@ class TransformersModel(TextModel):
         return (start,)
 
     def encode_chat(self, messages: Sequence[Message]) -> Tokens:
+        """Token ids of a conversation by the tokenizer's chat template, up to where the answer begins."""
         return chat_tokens(self.tokenizer, messages, self.name)
 
     def next_logits(self, prefixes: Sequence[Tokens]) -> NDArray[np.float32]:
+        """`(B, V)` logits of the token after each prefix; equal beginnings are evaluated once."""
         if not prefixes:
             return np.zeros((0, len(self.vocabulary)), np.float32)
         asked = [tuple(prefix) for prefix in prefixes]
@@ -96,6 +99,7 @@ class TransformersModel(TextModel):
             self._known.popitem(last=False)
 
     def path_logits(self, prefix: Tokens, continuation: Tokens) -> NDArray[np.float32]:
+        """`(n + 1, V)` logits after `prefix` and after each token of `continuation`, in one forward pass."""
         path = (*prefix, *continuation)
         with self._lock:
             (logits,) = self._evaluate([Request(path, len(continuation) + 1)])
@@ -117,9 +121,10 @@ class TransformersModel(TextModel):
     def _checked(self, logits: torch.Tensor, prefixes: list[Tokens]) -> NDArray[np.float32]:
         """The logits of the vocabulary, without NaN and +inf."""
         logits = logits[:, : len(self.vocabulary)]
-        wrong = torch.isnan(logits) | torch.isposinf(logits)
+        top = logits.amax(dim=1)  # (B,): NaN if there is one
+        wrong = torch.isnan(top) | torch.isposinf(top)
         if wrong.any():
-            tokens = prefixes[int(wrong.any(dim=1).nonzero()[0])]
+            tokens = prefixes[int(wrong.nonzero()[0])]
             text = self.vocabulary.decode(tokens).decode(errors="replace")
             raise ModelError(
                 f"{self.name}: logits are NaN or +inf after …{text[-60:]!r}",

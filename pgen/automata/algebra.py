@@ -30,11 +30,15 @@ Ints = NDArray[np.int32]
 
 
 class Complete(NamedTuple):
-    """A total DFA over bytes: row 0 is dead. `table (n, 256)`, `accepting (n,)`, and the start's row."""
+    """A total DFA over C classes of bytes, each an interval: row 0 is dead.
+
+    `table (n, C)`, `accepting (n,)`, the start's row, and `class_of (256,)`, ascending from 0.
+    """
 
     table: Ints
     accepting: NDArray[np.bool_]
     start: int
+    class_of: NDArray[np.int64]
 
 
 def boolean_fragment(node: ir.Node) -> Fragment:
@@ -61,40 +65,41 @@ def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:
         return None
     others = [form.start if form is not None else part for part, form in forms if part is not grammars[0]]
     regular = _complete(ir.intersect(*others))
-    return product(fragment(grammars[0], share), regular.table, regular.accepting, regular.start)
+    return product(fragment(grammars[0], share), regular.table[:, regular.class_of], regular.accepting, regular.start)
 
 
 def _complete(node: ir.Node) -> Complete:
     dfa = LazyDFA(fragment(node))
     if dfa.is_empty:
-        return Complete(np.zeros((1, 256), np.int32), np.zeros(1, np.bool_), 0)
+        return Complete(np.zeros((1, 1), np.int32), np.zeros(1, np.bool_), 0, np.zeros(256, np.int64))
     dfa.complete()
     count = int(dfa.table.counters[0])
-    table = dfa.table.transitions[:count][:, dfa.nfa.class_of]
     accepting = dfa.table.accepting[:count].astype(np.bool_)
     # Row 1 is the "ended" state of lazy automata, which no byte reaches.
     accepting[1] = False
-    return Complete(table, accepting, START)
+    return Complete(dfa.table.transitions[:count], accepting, START, dfa.nfa.class_of.astype(np.int64))
 
 
 def _product(left: Complete, right: Complete, positive: bool) -> Complete:
-    classes, class_of = _common_classes(left.table, right.table)
+    heads, class_of = _common_classes(left, right)
     most = current().products
-    rows, pairs = _pairs(left.table[:, classes], right.table[:, classes], left.start, right.start, positive, most)
+    tables = left.table[:, left.class_of[heads]], right.table[:, right.class_of[heads]]
+    rows, pairs = _pairs(*tables, left.start, right.start, positive, most)
     if len(pairs) >= most:
         raise LimitExceeded(
             f"an intersection or complement needs more than {most:,} states",
             hint="use smaller repeat counts in the languages that are combined with & or ~",
         )
     accepting = left.accepting[pairs[:, 0]] & (right.accepting[pairs[:, 1]] == positive)
-    return Complete(rows[:, class_of], accepting, min(1, len(rows) - 1))
+    return Complete(rows, accepting, min(1, len(rows) - 1), class_of)
 
 
-def _common_classes(left: Ints, right: Ints) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """One byte for each interval on which both tables are constant, and each byte's interval."""
+def _common_classes(left: Complete, right: Complete) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first byte of each interval on which both automata are constant, and each byte's interval."""
     changes = np.zeros(256, np.bool_)
-    for table in (left, right):
-        changes[1:] |= (table[:, 1:] != table[:, :-1]).any(axis=0)
+    for table, _, _, class_of in (left, right):
+        differs = np.append(False, (table[:, 1:] != table[:, :-1]).any(axis=0))  # (C,) from the class before
+        changes[1:] |= (class_of[1:] != class_of[:-1]) & differs[class_of[1:]]
     return np.flatnonzero(changes | (np.arange(256) == 0)), np.cumsum(changes)
 
 
@@ -134,8 +139,8 @@ def _embedded(dfa: Complete) -> Fragment:
     """A DFA as a fragment: state s becomes s + 2, a copy of the start becomes 0, acceptance jumps to 1."""
     if len(dfa.table) < 2:
         return Fragment(2, as_edges([]), as_jumps([]))
-    sources, firsts = np.nonzero(np.diff(dfa.table, axis=1, prepend=-1))
-    targets = dfa.table[sources, firsts]
+    sources, classes = np.nonzero(np.diff(dfa.table, axis=1, prepend=-1))
+    targets, firsts = dfa.table[sources, classes], np.searchsorted(dfa.class_of, classes)
     # A run of equal targets ends before the next change in its row, or at the last byte.
     lasts = np.where(np.append(sources[1:] == sources[:-1], False), np.append(firsts[1:], 0) - 1, 255)
     used = targets != 0

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.arrays import EMPTY, extended, nfa_of
+from pgen.automata.arrays import extended, nfa_of
 from pgen.automata.growth import Growth
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
@@ -59,7 +59,7 @@ class LazyDFA:
         if self._growth is None:
             self.nfa = nfa_of(self.fragment, nearest, farthest, live)
         else:
-            self.nfa = self._growth.ahead(extended(EMPTY, self._growth.first))
+            self.nfa = self._growth.begun()
         self.table = _empty_table(len(self.nfa.is_end), self.n_classes, self.limits)
         self.memory = memory_of((self.nfa, self.table))
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
@@ -145,7 +145,7 @@ class LazyDFA:
 
 def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
     if isinstance(fragment, Growth):
-        return Trimmed(fragment.first.fragment, fragment.first.nearest)
+        return Trimmed(fragment.whole.fragment, fragment.whole.nearest)
     return fragment if isinstance(fragment, Trimmed) else trim(fragment)
 
 

@@ -5,80 +5,77 @@ become rules without states, whose shortest members have a known length, so that
 and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
 piece: the node is written, laid, and put behind the arrays there are. Later pieces call the shared parts of
 earlier ones. States keep their numbers, and so does what is known of them: a piece adds
-edges to no state but its own. Cost: that of what is laid, and of copying the arrays once a piece.
+edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
+numbers) is laid once for all of them. Cost: that of what is laid, and of copying the arrays once a piece.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.arrays import UNWRITTEN, Piece, extended
+from pgen.automata.arrays import EMPTY, UNWRITTEN, Piece, extended
 from pgen.automata.layout import Nfa
 from pgen.automata.nfa import Builder
-from pgen.automata.pieces import CALL, OUTSIDE, Fragment
-from pgen.automata.reachability import byte_distances, trim
+from pgen.automata.pieces import CALL, OUTSIDE, Fragment, as_edges, as_jumps
+from pgen.automata.reachability import UNREACHABLE, byte_distances, trim
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
-AHEAD = 60_000
-"""Edges that are laid before the first walk: so many take a tenth of a second, and few schemas have more."""
+AHEAD = 20_000
+"""Edges that are laid before the first walk, besides those in common: few schemas have more."""
+
+TOGETHER = 16
+"""Rules that are laid in one piece, where several are: a piece costs half a millisecond besides what is in it."""
+WHOLE = 0
+"""The rule of a whole text."""
 
 
 class Growth:
-    """A language in pieces; rules are numbered as they are first mentioned."""
+    """A language in pieces: rule 0 is the whole, others are numbered as they are first mentioned.
 
-    def __init__(self, node: ir.Node) -> None:
-        self._rules = _Rules({}, [], [])
-        self._n_edges = 0
-        self.first = self._piece(node)
+    State 0 calls rule 0, which returns to state 1. What the language has in common with others comes before the
+    rest. `nearest_bytes` is the length of the shortest member, `None` without members.
+    """
 
-    def ahead(self, nfa: Nfa) -> Nfa:
-        """The arrays with the pieces of the next rules, up to `AHEAD` edges."""
-        rule = 0
-        while rule < len(nfa.begin) and self._n_edges < AHEAD:
-            if nfa.begin[rule] == UNWRITTEN:
-                nfa = extended(nfa, self.written(rule))
-            rule += 1
-        return nfa
+    def __init__(self, node: ir.Node, stock: ir.Stock = ir.NO_STOCK) -> None:
+        self._ground, rules = _ground(stock)
+        self._writer = _Writer(rules)
+        self.whole = self._writer.piece({WHOLE: node})
+        nearest = self.whole.nearest
+        self.nearest_bytes = int(nearest[0]) if len(nearest) and nearest[0] < UNREACHABLE else None
+
+    def begun(self) -> Nfa:
+        """The arrays with the whole, and pieces of the rules it mentions, up to `AHEAD` edges."""
+        nfa = extended(self._ground, self.whole)
+        nfa.nearest[0] = nfa.farthest[0] = self.whole.nearest[0]
+        return self._writer.written_up_to(AHEAD, nfa)
 
     def written(self, rule: int) -> Piece:
         """The piece of a rule that has none."""
-        part = self._rules.parts[rule]
-        assert isinstance(part, ir.Later), "other rules come with the piece that mentions them first"
-        piece = self._piece(part.write())
-        assert piece.nearest[0] == part.n_bytes, "a part is as short as it says"
-        fragment = piece.fragment
-        begins, ends = np.append(np.int32(0), fragment.begins), np.append(np.int32(1), fragment.ends)
-        return piece._replace(
-            fragment=fragment._replace(begins=begins, ends=ends), rules=np.append(np.int32(rule), piece.rules)
-        )
+        (piece,) = self._writer.written([rule])
+        return piece
 
-    def _piece(self, node: ir.Node) -> Piece:
-        shared = [part for part in same_parts(node) if self._rules.number(part) is None]
-        builder = _PieceBuilder(self._rules, {id(part): i for i, part in enumerate(shared)}, self._n_edges)
-        begins = [builder.lay_apart(body) for body in (node, *shared)][1:]
-        self._n_edges = builder.n_edges
-        fragment, costs = builder.fragment(np.array(begins, np.int32)), np.array([*self._rules.costs, 0], np.int32)
-        if ir.has_boolean(node):
-            return self._numbered(*trim(fragment, outside=costs), shared)
-        # Without intersections nothing that was laid is in vain.
-        return self._numbered(fragment, byte_distances(fragment, np.ones(256, np.bool_), costs), shared)
 
-    def _numbered(self, fragment: Fragment, nearest: NDArray[np.int32], shared: list[ir.Node]) -> Piece:
-        """The piece with its own rules numbered after those there are, and calls of them by these numbers."""
-        first, n_own = len(self._rules.parts), len(fragment.begins)
-        # Where trimming has cut rules, it is not said which; those left serve this piece alone.
-        names = shared if n_own == len(shared) else [ir.Ref("") for _ in range(n_own)]
-        for part, begin in zip(names, fragment.begins, strict=True):
-            self._rules.add(part, int(nearest[begin]))
-        edges, symbol = fragment.edges.copy(), fragment.edges[:, 1]
-        edges[(symbol >= CALL) & (symbol < OUTSIDE), 1:3] += first
-        edges[symbol >= OUTSIDE, 1:3] += CALL - OUTSIDE
-        rules = np.arange(first, len(self._rules.parts), dtype=np.int32)
-        return Piece(fragment._replace(edges=edges), nearest, rules, len(self._rules.parts))
+def shortest_bytes(node: ir.Node) -> int | None:
+    """Bytes of the shortest member of a node whose parts may be written later; `None` for the empty language."""
+    return Growth(node).nearest_bytes
+
+
+@lru_cache(maxsize=64)
+def _ground(stock: ir.Stock) -> tuple[Nfa, _Rules]:
+    """The arrays and rules that languages with this stock begin with."""
+    rules = _Rules({}, [ir.EPSILON], [0])
+    for part in stock.parts:
+        rules.add(part, part.n_bytes)
+    call = Fragment(2, as_edges([(0, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
+    nfa = extended(EMPTY, Piece(call, np.zeros(2, np.int32), np.zeros(0, np.int32), len(rules.parts)))
+    writer = _Writer(rules)
+    return writer.written_up_to(UNREACHABLE, nfa), writer.rules
 
 
 class _Rules(NamedTuple):
@@ -96,6 +93,78 @@ class _Rules(NamedTuple):
         self.parts.append(part)
         self.costs.append(n_bytes)
         return number
+
+
+class _Writer:
+    """Makes pieces, in addition to those that some rules have."""
+
+    def __init__(self, rules: _Rules) -> None:
+        self.rules = _Rules(rules.numbers.copy(), rules.parts.copy(), rules.costs.copy())
+        self._n_edges = 0
+
+    def written_up_to(self, n_edges: int, nfa: Nfa) -> Nfa:
+        """The arrays with the pieces of the next rules, up to so many edges and those of a few rules more."""
+        done = WHOLE + 1
+        while done < len(nfa.begin) and self._n_edges < n_edges:
+            rules = range(done, min(done + TOGETHER, len(nfa.begin)))
+            for piece in self.written([rule for rule in rules if nfa.begin[rule] == UNWRITTEN]):
+                nfa = extended(nfa, piece)
+            done = rules.stop
+        return nfa
+
+    def written(self, rules: Iterable[int]) -> Iterator[Piece]:
+        """The pieces of rules that have none."""
+        bodies: dict[int, ir.Node] = {}
+        for rule in rules:
+            part = self.rules.parts[rule]
+            assert isinstance(part, ir.Later), "other rules come with the piece that mentions them first"
+            body = part.write()
+            if ir.has_boolean(body):
+                yield self._checked({rule: body})
+            else:
+                bodies[rule] = body
+        if bodies:
+            yield self._checked(bodies)
+
+    def _checked(self, bodies: Mapping[int, ir.Node]) -> Piece:
+        piece = self.piece(bodies)
+        told = [part.n_bytes for rule in bodies if isinstance(part := self.rules.parts[rule], ir.Later)]
+        laid = piece.nearest[piece.fragment.begins[: len(bodies)]].tolist()
+        assert laid == told, "a part is as short as it says"
+        return piece
+
+    def piece(self, bodies: Mapping[int, ir.Node]) -> Piece:
+        """The piece of rules with these bodies; those with intersections or complements come alone."""
+        others = len(bodies) - 1
+        shared = [part for part in same_parts(bodies.values()) if self.rules.number(part) is None]
+        own = {id(part): number for number, part in enumerate(shared, others)}
+        builder = _PieceBuilder(self.rules, own, self._n_edges)
+        begins = [builder.lay_apart(body) for body in (*bodies.values(), *shared)][1:]
+        self._n_edges = builder.n_edges
+        fragment, costs = builder.fragment(np.array(begins, np.int32)), np.array([*self.rules.costs, 0], np.int32)
+        if not any(map(ir.has_boolean, bodies.values())):
+            # Without intersections nothing that was laid is in vain.
+            return self._numbered(bodies, fragment, byte_distances(fragment, np.ones(256, np.bool_), costs), shared)
+        assert others == 0, "what cannot be reached from the first body is cut"
+        return self._numbered(bodies, *trim(fragment, outside=costs), shared)
+
+    def _numbered(
+        self, bodies: Iterable[int], fragment: Fragment, nearest: NDArray[np.int32], shared: list[ir.Node]
+    ) -> Piece:
+        """The piece with its own rules numbered after those there are, and calls of them by these numbers."""
+        first, *others = bodies
+        begins = fragment.begins[len(others) :]
+        # Where trimming has cut rules, it is not said which; those left serve this piece alone.
+        names = shared if len(begins) == len(shared) else [ir.Ref("") for _ in begins]
+        own = [self.rules.add(part, int(nearest[begin])) for part, begin in zip(names, begins, strict=True)]
+        numbers = np.array([*others, *own], np.int32)
+        edges, symbol = fragment.edges.copy(), fragment.edges[:, 1]
+        inside = (symbol >= CALL) & (symbol < OUTSIDE)
+        edges[inside, 1:3] = CALL + numbers[symbol[inside] - CALL, None]
+        edges[symbol >= OUTSIDE, 1:3] += CALL - OUTSIDE
+        begins, ends = np.append(np.int32(0), fragment.begins), np.append(np.int32(1), fragment.ends)
+        fragment = fragment._replace(edges=edges, begins=begins, ends=ends)
+        return Piece(fragment, nearest, np.append(np.int32(first), numbers), len(self.rules.parts))
 
 
 class _PieceBuilder(Builder):

@@ -314,7 +314,26 @@ def follow(memory: Memory, state: int, symbol: int) -> int:
 
 @njit(cache=True)
 def partition(memory: Memory, state: int) -> None:
-    """Put byte classes that the same edges hold together in a row: their code is -2 minus the first; the others die."""
+    """Put byte classes that the same edges hold together in a row: their code is -2 minus the first; the others die.
+
+    Where no two edges hold a class in common, as in most states, each edge is a part.
+    """
+    start, arena = longs(memory, START), ints(memory, ARENA)
+    edge_start, row = ints(memory, EDGE_START), int_rows(memory, TRANSITIONS)[state]
+    edge_low, edge_high = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
+    row[:] = DEAD
+    for i in range(start[state], start[state + 1]):
+        for e in range(edge_start[arena[i]], edge_start[arena[i] + 1]):
+            for c in range(edge_low[e], edge_high[e] + 1):
+                if row[c] != DEAD:
+                    separate(memory, state)
+                    return
+                row[c] = -2 - np.int32(edge_low[e])
+
+
+@njit(cache=True)
+def separate(memory: Memory, state: int) -> None:
+    """`partition` where edges share classes."""
     start, arena, signs = longs(memory, START), ints(memory, ARENA), longs(memory, SIGNS)
     edge_start, row = ints(memory, EDGE_START), int_rows(memory, TRANSITIONS)[state]
     edge_low, edge_high = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)

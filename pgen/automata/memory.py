@@ -85,6 +85,13 @@ def long_rows(memory: Memory, at: int) -> NDArray[np.int64]:
 
 
 @njit(inline="always")
+def words(memory: Memory, at: int) -> NDArray[np.uint32]:
+    """Array `at` as uint32."""
+    opened: NDArray[np.uint32] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.uint32)
+    return opened
+
+
+@njit(inline="always")
 def word_rows(memory: Memory, at: int) -> NDArray[np.uint32]:
     """Array `at` as uint32 of two dimensions."""
     opened: NDArray[np.uint32] = carray(_pointer(memory[at, 0]), (memory[at, 1], memory[at, 2]), np.uint32)

@@ -59,11 +59,11 @@ def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
     return Sharing(sorted(dict.fromkeys(shared), key=ir.size, reverse=True), tails)
 
 
-def same_parts(root: ir.Node) -> list[ir.Node]:
-    """What comes several times below `root` as one and the same object, larger parts first; takes no digests."""
+def same_parts(roots: Iterable[ir.Node]) -> list[ir.Node]:
+    """What comes several times below `roots` as one and the same object, larger parts first; takes no digests."""
     uses: Counter[int] = Counter()
-    met = {id(root): root}
-    waiting = [root]
+    waiting = list(roots)
+    met = {id(root): root for root in waiting}
     for node in waiting:
         for part in () if is_atom(node) else _uses(node):
             uses[id(part)] += 1

@@ -1,9 +1,12 @@
-"""How much mass a small model expects ahead: the product of a byte n-gram model and a language's automaton.
+"""How much mass a small model expects ahead: the product of a byte model and a language's automaton.
 
-h(q, c) is the probability, under the n-gram model, that a text in state q of the
+h(q, c) is the probability, under an n-gram model, that a text in state q of the
 automaton and context c of the model is completed to a member and ends there:
 
     h(q, c) = end(q, c) + sum over allowed bytes b of p(b | c) h(q after b, c after b).
+
+For a hidden Markov model c is the state that emits next, h(q after b, .) is its mean over the states that may
+follow c, and what is expected after a text is the mean of h(q, .) over the states that it may have led to.
 
 It is exact for the small model, so it tells particles of a large one which prefixes lead
 somewhere likely (tractable guides: Zhang et al., "Tractable control for autoregressive
@@ -20,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.chains.byte_hmm import ByteHMM
 from pgen.chains.byte_ngram import END, ByteNgram
 from pgen.errors import LimitExceeded
 from pgen.language.base import Language
@@ -41,23 +45,21 @@ LEAST = 1e-300
 
 
 class Lookahead:
-    """Expected masses for one language, n-gram model and end rule; for "stop" the language ends with the stop strings.
+    """Expected masses for one language, small model and end rule; for "stop" the language ends with the stop strings.
 
-    `log_expected (Q + 1, K)`; the last state is dead. Positions are pairs (state, context).
+    `log_expected (Q + 1, K)`; the last state is dead. Positions are pairs of a state and where the model is.
     """
 
-    start: tuple[int, int]
-
-    def __init__(self, language: Language, ngram: ByteNgram, ending: Ending) -> None:
+    def __init__(self, language: Language, model: ByteNgram | ByteHMM, ending: Ending) -> None:
         table = _byte_table(language)
-        n_states, n_contexts = table.n_states, len(ngram.contexts)
+        n_states, n_contexts = table.n_states, len(model.probabilities)
         if n_states * n_contexts > MAX_CELLS:
             raise LimitExceeded(
                 f"looking ahead needs {n_states:,} states times {n_contexts:,} contexts",
                 hint="use an n-gram model of smaller order, or from fewer texts",
             )
-        self.ngram = ngram
-        self.start = table.start, 0
+        self.probabilities = model.probabilities
+        self.first_state = table.start
         self.delta = np.full((n_states + 1, 256), n_states, np.int64)
         self.delta[:-1] = np.where(table.delta >= 0, table.delta, n_states)[:, table.class_of[:256]]
         final = table.accepting & (table.delta < 0).all(axis=1)
@@ -69,14 +71,14 @@ class Lookahead:
 
     def _ends(self, accepting: NDArray[np.bool_], final: NDArray[np.bool_], ending: Ending) -> Floats:
         """`(Q + 1, K)`: probability of ending right here."""
-        ends = np.zeros((len(self.delta), len(self.ngram.contexts)))
+        ends = np.zeros((len(self.delta), len(self.probabilities)))
         if ending == "prefix":
             ends[:-1][accepting] = 1.0
         elif ending == "match":
-            staying = (self.delta[:-1] < len(accepting)).astype(np.float64) @ self.ngram.probabilities[:, :END].T
+            staying = (self.delta[:-1] < len(accepting)).astype(np.float64) @ self.probabilities[:, :END].T
             ends[:-1][accepting] = np.maximum(1.0 - staying[accepting], 0.0)
         else:
-            ends[:-1][accepting] = self.ngram.probabilities[:, END]
+            ends[:-1][accepting] = self.probabilities[:, END]
         if ending == "stop":
             ends[:-1][final] = 1.0
         return ends
@@ -86,15 +88,35 @@ class Lookahead:
         open_rows = np.append(~final, False) if ending == "stop" else np.ones(len(ends), np.bool_)
         expected = ends
         for _ in range(MAX_SWEEPS):
-            swept = ends.copy()
+            swept, later = ends.copy(), self._later(expected)
             for b in used:
-                ahead = expected[self.delta[open_rows, b]][:, self.ngram.following[:, b]]
-                swept[open_rows] += self.ngram.probabilities[:, b] * ahead
+                swept[open_rows] += self.probabilities[:, b] * self._ahead(later[self.delta[open_rows, b]], b)
             swept[-1] = 0.0
             if (np.abs(swept - expected) <= TOLERANCE * swept).all():
                 return swept
             expected = swept
         return expected
+
+    def _later(self, expected: Floats) -> Floats:
+        """`(Q + 1, K)` what is expected of the states that come next, by those that emit."""
+        return expected
+
+    def _ahead(self, later: Floats, byte: int) -> Floats:
+        """`(n, K)` what is expected after `byte`, from rows `(n, K)` of `later`."""
+        raise NotImplementedError
+
+
+class NgramLookahead(Lookahead):
+    """The look-ahead of an n-gram model; a position is (state, context)."""
+
+    def __init__(self, language: Language, ngram: ByteNgram, ending: Ending) -> None:
+        self.ngram = ngram
+        super().__init__(language, ngram, ending)
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """The position before the first byte."""
+        return self.first_state, 0
 
     def advance(self, position: tuple[int, int], data: bytes) -> tuple[int, int]:
         """The position after more bytes."""
@@ -102,6 +124,10 @@ class Lookahead:
         for byte in data:
             state, context = int(self.delta[state, byte]), int(self.ngram.following[context, byte])
         return state, context
+
+    def log_at(self, position: tuple[int, int]) -> float:
+        """log expected mass from a position on, in nats."""
+        return float(self.log_expected[position])
 
     def log_after(self, position: tuple[int, int], tokens: TokenBytes) -> Floats:
         """`(V,)` log expected masses after each token of a vocabulary."""
@@ -112,11 +138,60 @@ class Lookahead:
             states[longer] = self.delta[states[longer], column]
         return np.asarray(self.log_expected[states, contexts], np.float64)
 
+    def _ahead(self, later: Floats, byte: int) -> Floats:
+        return np.asarray(later[:, self.ngram.following[:, byte]], np.float64)
+
+
+class HiddenLookahead(Lookahead):
+    """The look-ahead of a hidden Markov model; a position is a state and the law `(Z,)` of the hidden state."""
+
+    def __init__(self, language: Language, hmm: ByteHMM, ending: Ending) -> None:
+        self.hmm = hmm
+        super().__init__(language, hmm, ending)
+
+    @property
+    def start(self) -> tuple[int, Floats]:
+        """The position before the first byte."""
+        return self.first_state, self.hmm.initial
+
+    def advance(self, position: tuple[int, Floats], data: bytes) -> tuple[int, Floats]:
+        """The position after more bytes."""
+        state, belief = position
+        for byte in data:
+            state, belief = int(self.delta[state, byte]), self.hmm.after(belief, byte)
+        return state, belief
+
+    def log_at(self, position: tuple[int, Floats]) -> float:
+        """log expected mass from a position on, in nats."""
+        state, belief = position
+        return float(np.log(belief @ np.exp(self.log_expected[state])))
+
+    def log_after(self, position: tuple[int, Floats], tokens: TokenBytes) -> Floats:
+        """`(V,)` log expected masses after each token of a vocabulary."""
+        dead = len(self.delta) - 1
+        states = np.full(tokens.n_tokens, position[0], np.int64)
+        beliefs = np.broadcast_to(position[1], (tokens.n_tokens, len(position[1]))).copy()  # (V, Z)
+        for longer, column in tokens.columns:
+            states[longer] = self.delta[states[longer], column]
+            alive = states[longer] != dead
+            rows, seen = longer[alive], self.probabilities[:, column[alive]].T
+            joint = beliefs[rows] * seen
+            beliefs[rows] = joint / joint.sum(axis=1, keepdims=True) @ self.hmm.transitions
+        return np.asarray(np.log((beliefs * np.exp(self.log_expected[states])).sum(axis=1)), np.float64)
+
+    def _later(self, expected: Floats) -> Floats:
+        return np.asarray(expected @ self.hmm.transitions.T, np.float64)
+
+    def _ahead(self, later: Floats, byte: int) -> Floats:
+        return later
+
 
 @lru_cache(maxsize=32)
-def lookahead(language: Language, ngram: ByteNgram, ending: Ending) -> Lookahead:
+def lookahead(language: Language, model: ByteNgram | ByteHMM, ending: Ending) -> NgramLookahead | HiddenLookahead:
     """The look-ahead of a language; cached."""
-    return Lookahead(language, ngram, ending)
+    if isinstance(model, ByteHMM):
+        return HiddenLookahead(language, model, ending)
+    return NgramLookahead(language, model, ending)
 
 
 class TokenBytes:

@@ -25,8 +25,8 @@ class Entries(NamedTuple):
     `delta (C, Q)`: the next state, -1 where there is none. `class_first (C + 1,)`: the entries of each class.
     `target (P + 1,)`: the state of each, and `group (P + 1,)`: which of G groups of states it is taken from (many
     entries share one; the last is empty). `member_first (G + 1,)`, `member`: the states of a group;
-    `within_first (Q + 1,)`, `within`: the groups with a state. `next_first (Q + 1,)`, `next`, `last_first`,
-    `last`: successors and predecessors of every state, each once.
+    `within_first (Q + 1,)`, `within`: the groups with a state. `next_first (Q + 1,)`, `next`: the successors of
+    every state, each once.
     """
 
     delta: Ints
@@ -39,8 +39,6 @@ class Entries(NamedTuple):
     within: Ints
     next_first: Ints
     next: Ints
-    last_first: Ints
-    last: Ints
 
     @classmethod
     def of(cls, table: TokenTable) -> Entries:
@@ -63,15 +61,14 @@ class Entries(NamedTuple):
             *_compressed(groups, members, len(sets)),
             *_compressed(members.astype(np.int64), groups, n_states),
             *_compressed(steps[:, 0], steps[:, 1], n_states),
-            *_compressed(steps[:, 1], steps[:, 0], n_states),
         )
 
 
 def _numbered(sets: list[tuple[int, ...]]) -> tuple[list[int], list[tuple[int, ...]]]:
-    """The number of each set, and all different ones, with the empty one behind them."""
-    numbers: dict[tuple[int, ...], int] = {}
-    which = [numbers.setdefault(each, len(numbers)) for each in sets]
-    return which, [*numbers, ()]
+    """The number of each set, and all different ones by their first states, with the empty one behind them."""
+    different = sorted(set(sets))
+    numbers = {each: number for number, each in enumerate(different)}
+    return [numbers[each] for each in sets], [*different, ()]
 
 
 def _compressed(rows: NDArray[np.int64], values: NDArray[np.int64], n_rows: int) -> tuple[Ints, Ints]:

@@ -15,15 +15,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pgen.gaps.automaton import FAR, Look
 from pgen.gaps.emptiness import Shape, ShapeBuilder, network_of
 from pgen.gaps.fewest import CheapestWays
-from pgen.gaps.kernels import FAR
 from pgen.language.base import Language
 from pgen.tokens import Vocabulary
-
-Ints = NDArray[np.int32]
 
 MAX_MEMO = 4096
 
@@ -57,20 +54,11 @@ class GrammarGaps:
         """The state after `token` is put into `gap`."""
         return GrammarState((*state.tokens[:gap], token, *state.tokens[gap:]))
 
-    def fewest(self, state: GrammarState) -> int:
-        """The fewest insertions that make the sequence a member, `FAR` if none do."""
-        return self._known(state.tokens)[1]
+    def look(self, state: GrammarState) -> Look:
+        """What may be inserted where, and whether the sequence may stop."""
+        return self._known(state.tokens)
 
-    def rows(self, state: GrammarState) -> Ints:
-        """`(gaps, C)`: the fewest further insertions after one of each token class, `FAR` where it must not go."""
-        return self._known(state.tokens)[0]
-
-    def is_member(self, state: GrammarState) -> bool:
-        """Whether the sequence as it is is a member."""
-        return self.fewest(state) == 0
-
-    def _worked_out(self, tokens: tuple[int, ...]) -> tuple[Ints, int]:
-        """Rows, and the fewest insertions."""
+    def _worked_out(self, tokens: tuple[int, ...]) -> Look:
         made = ShapeBuilder(self._pieces)
         here, ends = 0, []
         for token in (*tokens, None):
@@ -86,4 +74,4 @@ class GrammarGaps:
         for gap, lasts in enumerate(ends):
             rows[gap, 1:] = [through.get(edge, FAR + 1) - 1 for edge in lasts]
         rows.flags.writeable = False
-        return rows, FAR if ways.fewest is None else ways.fewest
+        return Look(rows, FAR if ways.fewest is None else ways.fewest, ways.fewest == 0)

@@ -1,4 +1,4 @@
-"""Numba kernels of the gaps of a sequence, over distances by entry that are numbered and remembered.
+"""Numba kernels of the gaps of a sequence, over the fewest tokens inserted before and behind every entry.
 
 What may stand before a gap is told by a distance for each entry (`gaps.entries`) of the token
 read there, and what may stand behind it likewise, so that a step from gap to gap is
@@ -8,11 +8,13 @@ read there, and what may stand behind it likewise, so that a step from gap to ga
 
 with R(p, p') the fewest tokens inserted between two entries: rows of bytes, added and compared
 many at a time, one for each state that entries lead to (group of states that they are taken from).
-Vectors are kept less their smallest element, and numbered by content, so
-that a step is a transition of an automaton that is made as it is needed (as lazy
-determinisation with residual weights makes one; Mohri 1997): an insertion is followed until a gap
-has its old number again, from where on distances differ by a constant. Numbers are kept plus
-one, 0 is unknown; number 0 is the vector without any way, and number 1 that of the first (last) gap.
+
+An entry is dead where before and behind together are more than what is left. It then stays dead whatever is inserted,
+since an insertion takes one from what is left and at most one from either distance, so that it need not be followed:
+its distances may be told too large from then on, those of all others are right. An insertion changes
+what is before the gaps behind it and behind the gaps before it, and is followed until no entry that was not dead
+differs from what was known by more than a constant, which then holds for all gaps beyond. Vectors never change: a
+sequence has the numbers of those of its gaps, and bases to add, and shares most of them with the one it came of.
 """
 
 from __future__ import annotations
@@ -31,27 +33,18 @@ Small = NDArray[Any]
 
 FAR = 1 << 28
 """More tokens than any text has; the sum of three still is an int32."""
-CLASS, BEFORE, BEFORE_BASE, BEHIND, BEHIND_BASE = range(5)
-"""The rows of cells: class of the token behind a gap (of none, -1), numbers of its two vectors, and what to add."""
-FEWEST, REACHED = range(2)
-"""Facts: the fewest insertions to a member, and the state that the tokens lead to (-1: none)."""
 FULL = -1
-"""In place of a number: there is no room for another one."""
-
-
-(DELTA, CLASS_FIRST, TARGET, GROUP, MEMBER_FIRST, MEMBER, WITHIN_FIRST, WITHIN) = range(8)
-NEXT_FIRST, NEXT, LAST_FIRST, LAST = range(8, 12)
-"""Places in `GapStore.memory` of the arrays of `Entries`."""
-BOUNDS, BEFORE_SIDE, BEHIND_SIDE = 12, 13, 26
-"""The cost of an insertion and what counts as too far; then the two sides of gaps, each with:"""
-VECTORS, CLASSES, PACKED, PLACES, STEPS, SHIFTS, REACHES, REACHED_FROM, N_VECTORS = range(9)
-LINE, COLUMN, NEAR_FIRST, NEAR = range(9, 13)
-"""`vectors (M, P + 1)`: by entry. `classes (M,)` and `packed (M, T)`: the class that a vector was made of, and the
-distances of its entries, less the smallest. `places`: where vectors are by content. `steps (M, C)`, `shifts (M, C)`:
-the vector after (before) one more token, and what to add. `reaches`: the fewest tokens inserted between a line and
-a column, if `reached_from` the line; before gaps from states to groups `(Q, G)`, behind them to groups from
-states `(G, Q)`. `n_vectors (1,)`: how many there are. `line`, `column (P + 1,)`: those of entries; `near_first`,
-`near`: the columns at distance 0 of a line."""
+"""In place of a gap: there is no room for another vector."""
+DELTA, CLASS_FIRST, ACCEPTING, BOUNDS, BEFORE, BEHIND = 0, 1, 2, 3, 4, 11
+"""Places in `GapStore.memory`: `delta` and `class_first` of `Entries`, whether states accept; the cost of an insertion,
+the most tokens of a text, and what counts as too far; then the two sides of gaps, each with:"""
+VECTORS, N_VECTORS, REACHES, LINE, COLUMN, NEAR_FIRST, NEAR = range(7)
+"""`vectors (M, P + 1)`: by entry; number 0 is that of the empty sequence. `n_vectors (1,)`: how many there are.
+`reaches`: the fewest tokens inserted between a line and a column; before gaps from states to groups `(Q, G)`,
+behind them to groups from states `(G, Q)`. `line`, `column (P + 1,)`: those of entries. `near_first`, `near`: the
+columns at distance 0 of a line."""
+OF_BEFORE, OF_BEHIND = 0, 1
+"""The rows of `numbers` and `bases (2, gaps)`: which vectors stand before and behind every gap, and what to add."""
 
 
 @njit(inline="always")
@@ -62,262 +55,216 @@ def _rows(memory: Memory, at: int, like: Small) -> Small:
 
 
 @njit(cache=True, nogil=True)
-def _spread(distances: Ints, first: Ints, targets: Ints, cost: int) -> None:
-    """Lower `distances (Q,)`, each 0 or `FAR`, to the shortest way to (from) a state at 0. Breadth first."""
-    queue, count, at = np.empty(distances.shape[0], np.int32), 0, 0
-    for state in range(distances.shape[0]):
-        if distances[state] == 0:
-            queue[count] = state
-            count += 1
-    while at < count:
-        state = queue[at]
-        at += 1
-        for edge in range(first[state], first[state + 1]):
-            if distances[targets[edge]] == FAR:
-                distances[targets[edge]] = distances[state] + cost
-                queue[count] = targets[edge]
-                count += 1
+def spread(reaches: Small, next_first: Ints, following: Ints, cost: int) -> None:
+    """Lower `reaches (Q, G)`, from each state itself, to the least over all ways: sweeps, last states first."""
+    again, small = True, reaches.dtype.type
+    while again:
+        again = False
+        for state in range(reaches.shape[0] - 1, -1, -1):
+            here = reaches[state]
+            for at in range(next_first[state], next_first[state + 1]):
+                there, lower = reaches[following[at]], False
+                for column in range(here.shape[0]):
+                    total, least = small(there[column] + cost), here[column]
+                    lower |= total < least
+                    here[column] = total if total < least else least
+                again |= lower
 
 
 @njit(cache=True, nogil=True)
-def _columns_of(memory: Memory, side: int, distances: Ints) -> Ints:
-    """The fewest tokens inserted up to (from) each column of a side, from (up to) the states at distance 0."""
-    cost, far = ints(memory, BOUNDS)
-    if side == BEHIND_SIDE:
-        _spread(distances, ints(memory, LAST_FIRST), ints(memory, LAST), cost)
-        near: Ints = np.minimum(distances, far).astype(np.int32)
-        return near
-    _spread(distances, ints(memory, NEXT_FIRST), ints(memory, NEXT), cost)
-    first, members = ints(memory, MEMBER_FIRST), ints(memory, MEMBER)
-    found = np.full(first.shape[0] - 1, far, np.int32)
-    for group in range(found.shape[0]):
-        for at in range(first[group], first[group + 1]):
-            found[group] = min(found[group], distances[members[at]])
-    return found
+def _step(memory: Memory, side: int, token_class: int, known: Small, across: Small, left: int, found: Small) -> None:
+    """The vector `found (P + 1,)` after (before) a token of a class, of that on its other side, `known`.
 
-
-@njit(cache=True, nogil=True)
-def _reach_of(memory: Memory, side: int, line: int) -> Ints:
-    """The fewest tokens inserted between a line of a side and each of its columns."""
-    distances = np.full(int_rows(memory, DELTA).shape[1], FAR, np.int32)
-    if side == BEFORE_SIDE:
-        distances[line] = 0
-    else:
-        first, members = ints(memory, MEMBER_FIRST), ints(memory, MEMBER)
-        for at in range(first[line], first[line + 1]):
-            distances[members[at]] = 0
-    found: Ints = _columns_of(memory, side, distances)
-    return found
-
-
-@njit(cache=True, nogil=True)
-def begin(memory: Memory, like: Small, side: int, distances: Ints) -> None:
-    """Number 1, the vector before the first (behind the last) gap, from the states at distance 0; others are `FAR`."""
-    found = _columns_of(memory, side, distances)
-    columns, vector = ints(memory, side + COLUMN), _rows(memory, side + VECTORS, like)[1]
-    for entry in range(vector.shape[0]):
-        vector[entry] = found[columns[entry]]
-
-
-@njit(cache=True, nogil=True)
-def _nearest_first(packed: Small, far: int) -> Ints:
-    """Where the distances below `far` are, the least first (counting sort)."""
-    first = np.zeros(far + 1, np.int32)
-    for distance in packed:
-        if distance < far:
-            first[distance + 1] += 1
-    for distance in range(far):
-        first[distance + 1] += first[distance]
-    places = np.empty(first[far], np.int32)
-    for at in range(packed.shape[0]):
-        if packed[at] < far:
-            places[first[packed[at]]] = at
-            first[packed[at]] += 1
-    return places
-
-
-@njit(cache=True, nogil=True)
-def _fill(memory: Memory, side: int, token_class: int, packed: Small, vector: Small) -> None:
-    """The vector made of the distances of the entries of a class.
-
-    An entry adds nothing where the columns nearest to its line are already as near: all ways lead through one of them.
+    `across`: what lies behind (before) the token; an entry is dead where the sum is more than `left`. It adds nothing
+    where the columns nearest to its line are already as near: all ways lead through one of them. Most ways lead
+    to later states (`gaps.merging`), so that those where they begin are taken first.
     """
-    first, far, small = ints(memory, CLASS_FIRST)[token_class], ints(memory, BOUNDS)[1], packed.dtype.type
-    reaches, reached_from = _rows(memory, side + REACHES, packed), ints(memory, side + REACHED_FROM)
+    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[2], known.dtype.type
+    reaches, lines = _rows(memory, side + REACHES, known), ints(memory, side + LINE)
+    columns = ints(memory, side + COLUMN)
     near_first, near = ints(memory, side + NEAR_FIRST), ints(memory, side + NEAR)
-    lines, columns = ints(memory, side + LINE), ints(memory, side + COLUMN)
-    found = np.full(reaches.shape[1], far, packed.dtype)
-    for at in _nearest_first(packed, far):
-        line, base, known = lines[first + at], packed[at], True
-        for place in range(near_first[line], near_first[line + 1]):
-            known &= found[near[place]] <= base
-        if known:
+    least = np.full(reaches.shape[1], far, known.dtype)
+    first, end = bounds[token_class], bounds[token_class + 1]
+    for at in range(first, end):
+        entry = at if side == BEFORE else first + end - 1 - at
+        base, line, beaten = known[entry], lines[entry], True
+        if base + across[entry] > left:
             continue
-        reach = reaches[line]
-        if not reached_from[line]:
-            reach[:] = _reach_of(memory, side, line)
-            reached_from[line] = 1
-        for column in range(found.shape[0]):
-            total, least = small(base + reach[column]), found[column]
-            found[column] = total if total < least else least
-    for entry in range(vector.shape[0]):
-        vector[entry] = found[columns[entry]]
+        for place in range(near_first[line], near_first[line + 1]):
+            beaten &= least[near[place]] <= base
+        if not beaten:
+            reach = reaches[line]
+            for column in range(least.shape[0]):
+                total, before = small(base + reach[column]), least[column]
+                least[column] = total if total < before else before
+    for entry in range(found.shape[0]):
+        found[entry] = least[columns[entry]]
 
 
 @njit(cache=True, nogil=True)
-def _sign(token_class: int, packed: Small) -> np.uint64:
-    """A hash of a vector before it is spread (FNV-1a, then the finaliser of SplitMix64; Steele, Lea and Flood 2014)."""
-    value = np.uint64(token_class + 1)
-    for distance in packed:
-        value = (value ^ np.uint64(distance)) * np.uint64(0x100000001B3)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+def _alike(known: Small, found: Small, across: Small, left: int, beyond: Small, left_beyond: int) -> tuple[bool, int]:
+    """Whether all entries but those that were dead differ by a constant, and which; not if all were.
+
+    `across`: what lies on the other side, if the token of an entry is inserted; `beyond`: if it is the next (last) one.
+    """
+    small, entry, different = known.dtype.type, 0, np.uint8(0)
+    while known[entry] + across[entry] > left and known[entry] + beyond[entry] > left_beyond:
+        entry += 1
+        if entry == known.shape[0]:
+            return False, 0
+    shift, highest = np.int64(found[entry]) - np.int64(known[entry]), np.iinfo(known.dtype).max
+    by, below = small(shift), small(min(max(left + 1, 0), highest))
+    below_beyond = small(min(max(left_beyond + 1, 0), highest))
+    for entry in range(known.shape[0]):
+        before = known[entry]
+        alive = small(before + across[entry]) < below or small(before + beyond[entry]) < below_beyond
+        if alive and small(before + by) != found[entry]:
+            different = np.uint8(1)
+    alike: bool = different == 0
+    return alike, int(shift)
 
 
 @njit(cache=True, nogil=True)
-def _place(memory: Memory, side: int, token_class: int, packed: Small) -> int:
-    """Where the vector is noted that is made of some distances, or would be."""
-    places, classes = ints(memory, side + PLACES), ints(memory, side + CLASSES)
-    known = _rows(memory, side + PACKED, packed)
-    at = np.int64(_sign(token_class, packed) & np.uint64(places.shape[0] - 1))
-    while places[at]:
-        number = places[at] - 1
-        if classes[number] == token_class:
-            same = 0
-            while same < packed.shape[0] and known[number, same] == packed[same]:
-                same += 1
-            if same == packed.shape[0]:
-                break
-        at = (at + 1) & (places.shape[0] - 1)
-    return int(at)
+def _follow_before(
+    memory: Memory, like: Small, classes: Ints, gap: int, left: int, numbers: Ints, bases: Ints
+) -> tuple[int, int]:
+    """Work out what is before the gaps behind `gap`, up to the first where only the base is new, and by how much."""
+    cost, last = ints(memory, BOUNDS)[0], numbers.shape[1] - 1
+    before, behind = _rows(memory, BEFORE + VECTORS, like), _rows(memory, BEHIND + VECTORS, like)
+    count = ints(memory, BEFORE + N_VECTORS)
+    for high in range(gap + 1, last + 1):
+        if count[0] == before.shape[0]:
+            return FULL, 0
+        base, known, across = bases[OF_BEFORE, high - 1], numbers[OF_BEFORE, high], behind[numbers[OF_BEHIND, high]]
+        found, here = before[count[0]], left - bases[OF_BEHIND, high]
+        _step(memory, BEFORE, classes[high - 1], before[numbers[OF_BEFORE, high - 1]], across, here - base, found)
+        after, rest = min(high + 1, last), left + cost - bases[OF_BEFORE, high]
+        alike, shift = _alike(
+            before[known],
+            found,
+            across,
+            rest - bases[OF_BEHIND, high],
+            behind[numbers[OF_BEHIND, after]],
+            rest - bases[OF_BEHIND, after],
+        )
+        if alike:
+            more = base + shift - bases[OF_BEFORE, high]
+            bases[OF_BEFORE, high:] += more
+            return high, more
+        numbers[OF_BEFORE, high], bases[OF_BEFORE, high] = count[0], base
+        count[0] += 1
+    return last + 1, 0
 
 
 @njit(cache=True, nogil=True)
-def _numbered(memory: Memory, side: int, token_class: int, packed: Small) -> int:
-    """The number of the vector made of distances of the entries of a class, a new one if need be; or `FULL`."""
-    places, place = ints(memory, side + PLACES), _place(memory, side, token_class, packed)
-    number: int = places[place] - 1
-    if number >= 0:
-        return number
-    vectors, count = _rows(memory, side + VECTORS, packed), ints(memory, side + N_VECTORS)
-    number = count[0]
-    if number == vectors.shape[0]:
-        return FULL
-    _fill(memory, side, token_class, packed, vectors[number])
-    ints(memory, side + CLASSES)[number] = token_class
-    _rows(memory, side + PACKED, packed)[number, : packed.shape[0]] = packed
-    count[0] = places[place] = number + 1
-    return number
+def _follow_behind(
+    memory: Memory, like: Small, classes: Ints, gap: int, left: int, numbers: Ints, bases: Ints
+) -> tuple[int, int]:
+    """Work out what is behind the gaps down from `gap`, to the first where only the base is new, and by how much."""
+    cost = ints(memory, BOUNDS)[0]
+    before, behind = _rows(memory, BEFORE + VECTORS, like), _rows(memory, BEHIND + VECTORS, like)
+    count = ints(memory, BEHIND + N_VECTORS)
+    for low in range(gap, -1, -1):
+        if count[0] == behind.shape[0]:
+            return FULL, 0
+        base, known, across = bases[OF_BEHIND, low + 1], numbers[OF_BEHIND, low], before[numbers[OF_BEFORE, low]]
+        found, here = behind[count[0]], left - bases[OF_BEFORE, low]
+        _step(memory, BEHIND, classes[low], behind[numbers[OF_BEHIND, low + 1]], across, here - base, found)
+        ahead, rest = max(low - 1, 0), left + cost - bases[OF_BEHIND, low]
+        alike, shift = _alike(
+            behind[known],
+            found,
+            across,
+            rest - bases[OF_BEFORE, low],
+            before[numbers[OF_BEFORE, ahead]],
+            rest - bases[OF_BEFORE, ahead],
+        )
+        if alike and low > 0:  # the entry of the start counts in the first gap, where nothing is before it
+            more = base + shift - bases[OF_BEHIND, low]
+            bases[OF_BEHIND, : low + 1] += more
+            return low, more
+        numbers[OF_BEHIND, low], bases[OF_BEHIND, low] = count[0], base
+        count[0] += 1
+    return FULL, 0
 
 
 @njit(cache=True, nogil=True)
-def _stepped(memory: Memory, like: Small, side: int, number: int, token_class: int) -> int:
-    """The vector behind (before) a token of this class, given the one on the other side of it; or `FULL`."""
-    steps = int_rows(memory, side + STEPS)
-    if not steps[number, token_class]:
-        bounds, far = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1]
-        shown = _rows(memory, side + VECTORS, like)[number, bounds[token_class] : bounds[token_class + 1]]
-        least, packed = np.int64(far), np.empty(shown.shape[0], like.dtype)
-        for distance in shown:
-            least = min(least, np.int64(distance))
-        following = 0
-        if least < far:
-            for at in range(shown.shape[0]):
-                packed[at] = far if shown[at] == far else shown[at] - least
-            following = _numbered(memory, side, token_class, packed)
-            if following == FULL:
-                return FULL
-            int_rows(memory, side + SHIFTS)[number, token_class] = least
-        steps[number, token_class] = following + 1
-    found: int = steps[number, token_class] - 1
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _rest(memory: Memory, before: Small, behind: Small, rest: Ints) -> None:
-    """The fewest further tokens after one of each class comes between two vectors: `rest (C,)`, less their bases."""
-    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[1], before.dtype.type
+def _rest(memory: Memory, like: Small, gap: int, numbers: Ints, bases: Ints, rest: Ints) -> None:
+    """The fewest further tokens after one of each class comes into a gap: `rest (C,)`."""
+    before = _rows(memory, BEFORE + VECTORS, like)[numbers[OF_BEFORE, gap]]
+    behind = _rows(memory, BEHIND + VECTORS, like)[numbers[OF_BEHIND, gap]]
+    bounds, far, small = ints(memory, CLASS_FIRST), ints(memory, BOUNDS)[2], like.dtype.type
+    base = bases[OF_BEFORE, gap] + bases[OF_BEHIND, gap]
     for token_class in range(rest.shape[0]):
         first, end = bounds[token_class], bounds[token_class + 1]
-        left, right, least = before[first:end], behind[first:end], small(far)
-        for at in range(left.shape[0]):  # over slices, so that many are added and compared at a time
-            total = small(left[at] + right[at])
+        ahead, after, least = before[first:end], behind[first:end], small(far)
+        for at in range(ahead.shape[0]):  # over slices, so that many are added and compared at a time
+            total = small(ahead[at] + after[at])
             least = total if total < least else least
-        rest[token_class] = least if least < far else FAR
+        rest[token_class] = base + least
 
 
 @njit(cache=True, nogil=True)
-def _follow_before(memory: Memory, like: Small, cells: Ints, low: int) -> int:
-    """Work out what stands before the gaps from `low` on, until the number is the old one; the gap where it is."""
-    shifts = int_rows(memory, BEFORE_SIDE + SHIFTS)
-    for gap in range(low, cells.shape[1]):
-        last, token_class = cells[BEFORE, gap - 1], cells[CLASS, gap - 1]
-        number = _stepped(memory, like, BEFORE_SIDE, last, token_class)
-        if number == FULL:
-            return FULL
-        base = cells[BEFORE_BASE, gap - 1] + shifts[last, token_class]
-        if number == cells[BEFORE, gap]:
-            more = base - cells[BEFORE_BASE, gap]
-            for at in range(gap, cells.shape[1]):
-                cells[BEFORE_BASE, at] += more
-            return gap
-        cells[BEFORE, gap], cells[BEFORE_BASE, gap] = number, base
-    behind_all: int = cells.shape[1]
-    return behind_all
-
-
-@njit(cache=True, nogil=True)
-def _follow_behind(memory: Memory, like: Small, cells: Ints, high: int) -> int:
-    """Work out what stands behind the gaps from `high` down, until the number is the old one; the gap after it."""
-    shifts = int_rows(memory, BEHIND_SIDE + SHIFTS)
-    for gap in range(high, -1, -1):
-        last, token_class = cells[BEHIND, gap + 1], cells[CLASS, gap]
-        number = _stepped(memory, like, BEHIND_SIDE, last, token_class)
-        if number == FULL:
-            return FULL
-        base = cells[BEHIND_BASE, gap + 1] + shifts[last, token_class]
-        if number == cells[BEHIND, gap]:
-            more = base - cells[BEHIND_BASE, gap]
-            for at in range(gap + 1):
-                cells[BEHIND_BASE, at] += more
-            return gap + 1
-        cells[BEHIND, gap], cells[BEHIND_BASE, gap] = number, base
-    return 0
-
-
-@njit(cache=True, nogil=True)
-def _tell(memory: Memory, like: Small, cells: Ints, rests: Ints, rows: Ints, facts: Ints) -> None:
-    """Add bases to what is known of the gaps: `rows (gaps, C)` and `facts`."""
-    delta, far, state = int_rows(memory, DELTA), ints(memory, BOUNDS)[1], 0
-    for gap in range(cells.shape[1]):
-        base = cells[BEFORE_BASE, gap] + cells[BEHIND_BASE, gap]
+def _cut(rows: Ints, most: int) -> None:
+    """More than `most` is too far."""
+    for gap in range(rows.shape[0]):
         for token_class in range(rows.shape[1]):
-            total = base + rests[gap, token_class]
-            rows[gap, token_class] = total if total < far else FAR
-        if gap + 1 < cells.shape[1]:
-            state = delta[cells[CLASS, gap], state] if state >= 0 else -1
-    vectors = _rows(memory, BEHIND_SIDE + VECTORS, like)
-    fewest = cells[BEHIND_BASE, 0] + np.int64(vectors[cells[BEHIND, 0], vectors.shape[1] - 1])
-    facts[FEWEST], facts[REACHED] = fewest if fewest < far else FAR, state
+            if rows[gap, token_class] > most:
+                rows[gap, token_class] = FAR
 
 
 @njit(cache=True, nogil=True)
-def grown(memory: Memory, like: Small, gap: int, cells: Ints, rests: Ints, rows: Ints, facts: Ints) -> bool:
-    """Finish `cells (5, gaps)`, `rests (gaps, C)`, `rows (gaps, C)`, `facts` after a token came into `gap`.
+def begun(memory: Memory, like: Small) -> tuple[bool, Ints, Ints, Ints, Ints, Ints]:
+    """What `grown` gives of the empty sequence."""
+    classes, rows = np.empty(0, np.int32), np.empty((1, int_rows(memory, DELTA).shape[0]), np.int32)
+    numbers, bases, (cost, most, _) = np.zeros((2, 1), np.int32), np.zeros((2, 1), np.int32), ints(memory, BOUNDS)
+    _rest(memory, like, 0, numbers, bases, rows[0])
+    _cut(rows, most - cost)
+    return True, classes, numbers, bases, rows, _facts(memory, like, classes, numbers, bases)
 
-    On entry both gaps that came of one hold what that held. For a whole sequence (`gap` < 0) the
-    first gap's `BEFORE` and the last gap's `BEHIND` are set, and other numbers are -1. `like` is an empty array
-    with the dtype of vectors. `False` if there is no room.
+
+@njit(cache=True, nogil=True)
+def grown(
+    memory: Memory, like: Small, gap: int, token_class: int, classes: Ints, numbers: Ints, bases: Ints, rows: Ints
+) -> tuple[bool, Ints, Ints, Ints, Ints, Ints]:
+    """What is known of a sequence, from the same before it got a token of a class in a gap.
+
+    That is, if there was room for it, its `classes (gaps - 1,)`, `numbers` and `bases (2, gaps)`,
+    `rows (gaps, C)`, the fewest further insertions after one of each class, or `FAR`, and `_facts`.
+    `like`: an empty array with the dtype of vectors.
     """
-    high = _follow_before(memory, like, cells, max(gap, 0) + 1)
-    low = _follow_behind(memory, like, cells, gap if gap >= 0 else cells.shape[1] - 2)
-    if high == FULL or low == FULL:
-        return False
-    if gap < 0:
-        low, high = 0, cells.shape[1]
-    before, behind = _rows(memory, BEFORE_SIDE + VECTORS, like), _rows(memory, BEHIND_SIDE + VECTORS, like)
-    for at in range(low, high):
-        _rest(memory, before[cells[BEFORE, at]], behind[cells[BEHIND, at]], rests[at])
-    _tell(memory, like, cells, rests, rows, facts)
-    return True
+    longer, told = np.empty(classes.shape[0] + 1, np.int32), np.empty((rows.shape[0] + 1, rows.shape[1]), np.int32)
+    longer[:gap], longer[gap], longer[gap + 1 :] = classes[:gap], token_class, classes[gap:]
+    told[: gap + 1], told[gap + 1 :] = rows[: gap + 1], rows[gap:]
+    numbers, bases = _split(numbers, gap), _split(bases, gap)
+    cost, most, _ = ints(memory, BOUNDS)
+    left = most - cost * longer.shape[0]
+    high, after = _follow_before(memory, like, longer, gap, left, numbers, bases)
+    low, ahead = _follow_behind(memory, like, longer, gap, left, numbers, bases)
+    told[: low + 1] += ahead
+    told[high:] += after
+    for at in range(low + 1, high):
+        _rest(memory, like, at, numbers, bases, told[at])
+    _cut(told, left - cost)
+    is_room = high != FULL and ints(memory, BEHIND + N_VECTORS)[0] < _rows(memory, BEHIND + VECTORS, like).shape[0]
+    return is_room, longer, numbers, bases, told, _facts(memory, like, longer, numbers, bases)
+
+
+@njit(cache=True, nogil=True)
+def _split(known: Ints, gap: int) -> Ints:
+    """A copy with a column twice."""
+    copy = np.empty((known.shape[0], known.shape[1] + 1), np.int32)
+    copy[:, : gap + 1], copy[:, gap + 1 :] = known[:, : gap + 1], known[:, gap:]
+    return copy
+
+
+@njit(cache=True, nogil=True)
+def _facts(memory: Memory, like: Small, classes: Ints, numbers: Ints, bases: Ints) -> Ints:
+    """The fewest insertions to a member, and 1 if the sequence is one. The last entry is the start."""
+    delta, (cost, most, _), state = int_rows(memory, DELTA), ints(memory, BOUNDS), 0
+    for token_class in classes:
+        state = delta[token_class, state] if state >= 0 else -1
+    first = _rows(memory, BEHIND + VECTORS, like)[numbers[OF_BEHIND, 0]]
+    fewest = bases[OF_BEHIND, 0] + first[first.shape[0] - 1]
+    member = state >= 0 and ints(memory, ACCEPTING)[state]
+    return np.array([fewest if fewest <= most - cost * classes.shape[0] else FAR, member], np.int32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,14 +45,15 @@ class Choice(NamedTuple):
 
 
 class Masses(NamedTuple):
-    """Probabilities of what is allowed: `stop`, and `tokens (S, V)` float64 for the open slots `slots (S,)`.
+    """Probabilities of what is allowed: `stop`, and `sums (S,)` float64 for the open slots `slots (S,)`.
 
-    `sums (S,)` are those of `tokens`; `precise`: the model computes in float64.
+    `tokens (S, V)` float64, times `share`, are those of tokens; `precise`: the model computes in float64.
     """
 
     stop: float
     slots: NDArray[np.int64]
     tokens: NDArray[np.float64]
+    share: float
     sums: NDArray[np.float64]
     precise: bool
 
@@ -67,24 +68,30 @@ class Drawn(NamedTuple):
 
 def masses(step: Insertions, choice: Choice) -> Masses:
     """All 0 where the model has no mass for any open slot nor the stop; raises `ModelError` on NaN or +inf."""
-    counts = [len(o.further) for o in choice.slots]
-    tokens, sums = np.zeros((sum(counts), step.slots.shape[1])), np.zeros(sum(counts))
-    stop, at = math.exp(step.stop), 0
-    total = stop
-    for o, count in zip(choice.slots, counts, strict=True):
-        shown, to = np.ascontiguousarray(step.slots[o.first : o.first + count]), slice(at, at + count)
-        total += weighed(shown, o.further, o.most, o.class_of, tokens[to], sums[to])
-        at += count
+    shown, stop = np.ascontiguousarray(step.slots), math.exp(step.stop)
+    totals, tokens, sums = zip(
+        *(weighed(shown, o.first, o.further, o.most, o.class_of) for o in choice.slots), strict=True
+    )
+    total = sum(totals, stop)
     if not math.isfinite(total):
         raise ModelError(
             f"the model returned log-probabilities whose exponentials sum to {total}",
             hint="NaN or infinite numbers usually mean corrupt weights or a dtype with too little range",
         )
     share = 1.0 / (total or 1.0)
-    tokens *= share
-    sums *= share
-    slots = np.concatenate([np.arange(o.first, o.first + count) for o, count in zip(choice.slots, counts, strict=True)])
-    return Masses(stop * share if choice.stop else 0.0, slots, tokens, sums, step.slots.dtype == np.float64)
+    slots = [np.arange(o.first, o.first + len(o.further)) for o in choice.slots]
+    return Masses(
+        stop * share if choice.stop else 0.0,
+        _joined(slots),
+        _joined(tokens),
+        share,
+        _joined(sums) * share,
+        step.slots.dtype == np.float64,
+    )
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def draw(allowed: Masses, rng: Rng) -> Drawn:

@@ -13,31 +13,24 @@ Floats = NDArray[np.float64]
 
 @njit(cache=True, nogil=True)
 def weighed(
-    log_probs: NDArray[Any],
-    further: NDArray[np.int32],
-    most: int,
-    class_of: NDArray[np.int32],
-    tokens: Floats,
-    sums: Floats,
-) -> float:
-    """The mass of all that `log_probs (S, V)` say; what is allowed of it goes to `tokens (S, V)`, zeros before.
+    log_probs: NDArray[Any], first: int, further: NDArray[np.int32], most: int, class_of: NDArray[np.int32]
+) -> tuple[float, Floats, Floats]:
+    """The mass of all that `log_probs` say of S slots from `first` on; what is allowed of it `(S, V)`; its sums `(S,)`.
 
-    A token of class c is allowed in slot g iff `further[g, c] <= most`. `sums (S,)` are those of
-    what is allowed. NaN and +inf show in the result.
+    A token of class c is allowed in slot `first` + g iff `further[g, c] <= most`. NaN and +inf show in the mass of all.
     """
-    total = 0.0
-    for slot in range(log_probs.shape[0]):
-        allowed = 0.0
-        for token in range(log_probs.shape[1]):
-            log_prob = log_probs[slot, token]
+    n_slots, n_tokens, total = further.shape[0], log_probs.shape[1], 0.0
+    tokens, sums = np.zeros((n_slots, n_tokens)), np.zeros(n_slots)
+    for slot in range(n_slots):
+        for token in range(n_tokens):
+            log_prob = log_probs[first + slot, token]
             if log_prob != -np.inf:
                 mass = np.exp(np.float64(log_prob))
                 total += mass
                 if further[slot, class_of[token]] <= most:
                     tokens[slot, token] = mass
-                    allowed += mass
-        sums[slot] = allowed
-    return total
+                    sums[slot] += mass
+    return total, tokens, sums
 
 
 @njit(cache=True, nogil=True)

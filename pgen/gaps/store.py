@@ -1,8 +1,6 @@
 """What is remembered of the gaps of one token automaton: distance vectors by number, in a bounded space.
 
-All of it is set aside at once, and taken page by page as it is filled. When it is full it is
-emptied, as the cache of a lazy automaton is, and filled anew by what is asked for. `epoch` says
-since when numbers are valid.
+When it is full it is emptied, as the cache of a lazy automaton is, and filled anew by what is asked for.
 """
 
 from __future__ import annotations
@@ -14,16 +12,17 @@ from numpy.typing import NDArray
 
 from pgen.automata.memory import memory_of
 from pgen.gaps.entries import Entries
-from pgen.gaps.kernels import BEFORE_SIDE, BEHIND_SIDE, FAR, begin
+from pgen.gaps.kernels import spread
 
 if TYPE_CHECKING:
     from pgen.tokens.classes import TokenTable
 
-Ints = NDArray[np.int32]
+Small = NDArray[Any]
+"""uint8 or uint16."""
 
 MAX_BYTES = 1 << 27
-"""Memory for what is remembered of one automaton, unless a single sequence needs more."""
-MAX_VECTORS = 1 << 15
+"""Memory for the vectors of one automaton, unless a single sequence needs more."""
+MAX_VECTORS = 1 << 16
 MIN_VECTORS = 64
 MOST = (1 << 14) - 1
 """The largest distance that is told; twice as much is a uint16."""
@@ -32,61 +31,46 @@ SMALL_MOST = 126
 
 
 class GapStore:
-    """The arrays behind `kernels`, for distances of at most `most` (0: sets). Not thread-safe by itself.
+    """Vectors of a token table, with up to `most` insertions that are each charged with `cost` (0: mere sets).
 
-    `memory` has their addresses, and `like` the dtype of vectors.
+    `memory` has the addresses of what `kernels` read and write, `like` the dtype of vectors. Not thread-safe by itself.
     """
 
     def __init__(self, table: TokenTable, cost: int, most: int) -> None:
-        self.entries = Entries.of(table)
-        self.cost, self.far = cost, most + 1
-        self.epoch = 0
+        self.entries = e = Entries.of(table)
         self.like = np.empty(0, np.uint8 if most <= SMALL_MOST else np.uint16)
-        self._accepting = np.asarray(table.accepting, np.bool_)
-        self._room = min(max(MAX_BYTES // self._n_bytes_each, MIN_VECTORS), MAX_VECTORS)
+        self._bounds = np.array([cost, most, most + 1], np.int32)
+        n_states, n_groups = e.delta.shape[1], len(e.member_first) - 1
+        reaches = self._spread((n_states, n_groups), e.member, np.repeat(np.arange(n_groups), np.diff(e.member_first)))
+        self._accepting = np.asarray(table.accepting, np.int32)
+        ends = np.flatnonzero(table.accepting)
+        nearest = self._spread((n_states, 1), ends, np.zeros_like(ends))[:, 0]
+        onward = np.ascontiguousarray(reaches.T)
+        self._before = reaches[0, e.group], (reaches, e.target, e.group, e.within_first, e.within)
+        self._behind = nearest[e.target], (onward, e.group, e.target, e.member_first, e.member)
+        n_bytes_each = 2 * len(e.target) * self.like.itemsize
+        self._room = min(max(MAX_BYTES // n_bytes_each, MIN_VECTORS), MAX_VECTORS)
         self._empty()
-
-    @property
-    def n_classes(self) -> int:
-        """C."""
-        return len(self.entries.delta)
 
     def make_room(self, *, bounded: bool) -> None:
         """Forget everything; if the space is not `bounded`, it is twice as large from now on."""
         self._room *= 1 if bounded else 2
-        self.epoch += 1
         self._empty()
 
-    @property
-    def _n_bytes_each(self) -> int:
-        """Memory for a vector and for what was added up to it, on both sides."""
-        return 2 * (2 * len(self.entries.target) * self.like.itemsize + 8 * self.n_classes + 20)
-
     def _empty(self) -> None:
-        bounds = np.array([self.cost, self.far], np.int32)
-        n_states, n_groups = self.entries.delta.shape[1], len(self.entries.member_first) - 1
-        e = self.entries
-        before = *self._side(n_states, n_groups), e.target, e.group, e.within_first, e.within
-        behind = *self._side(n_groups, n_states), e.group, e.target, e.member_first, e.member
-        self._arrays = (*self.entries, bounds, *before, *behind)
+        sides = [(*self._vectors(first), *lines) for first, lines in (self._before, self._behind)]
+        self._arrays = (self.entries.delta, self.entries.class_first, self._accepting, self._bounds, *sides)
         self.memory = memory_of(self._arrays)
-        for side, at_gap in (BEFORE_SIDE, np.arange(n_states) == 0), (BEHIND_SIDE, self._accepting):
-            begin(self.memory, self.like, side, np.where(at_gap, 0, FAR).astype(np.int32))
 
-    def _side(self, n_lines: int, n_columns: int) -> tuple[NDArray[Any], ...]:
-        """Without memory of anything but vector 0, no way, and the place of vector 1, the first or last of all."""
-        n_entries, room, small = len(self.entries.target), self._room, self.like.dtype
-        widest = int(np.diff(self.entries.class_first).max(initial=1))
-        vectors = np.empty((room, n_entries), small)
-        vectors[0] = self.far
-        return (
-            vectors,
-            np.full(room, -1, np.int32),
-            np.empty((room, widest), small),
-            np.zeros(1 << (2 * room - 1).bit_length(), np.int32),
-            np.zeros((room, self.n_classes), np.int32),
-            np.zeros((room, self.n_classes), np.int32),
-            np.empty((n_lines, n_columns), small),
-            np.zeros(n_lines, np.int32),
-            np.array([2], np.int32),
-        )
+    def _vectors(self, first: Small) -> tuple[Small, NDArray[np.int32]]:
+        vectors = np.empty((self._room, len(first)), self.like.dtype)  # taken page by page as it is filled
+        vectors[0] = first
+        return vectors, np.ones(1, np.int32)
+
+    def _spread(self, shape: tuple[int, int], states: NDArray[Any], columns: NDArray[Any]) -> Small:
+        """The fewest tokens from every state to one of the `states` of each column."""
+        cost, _, far = self._bounds
+        reaches = np.full(shape, far, self.like.dtype)
+        reaches[states, columns] = 0
+        spread(reaches, self.entries.next_first, self.entries.next, int(cost))
+        return reaches

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from pgen.errors import LimitExceeded, UnsupportedFeature
-from pgen.gaps.automaton import GapAutomaton, Ints
+from pgen.gaps.automaton import GapAutomaton, Ints, Look
 from pgen.gaps.bounded import bounded_table
 from pgen.gaps.grammar import GrammarGaps
 from pgen.gaps.merging import merged
@@ -30,11 +30,7 @@ class Gaps(Protocol):
 
     def insert(self, state: Any, gap: int, token: int) -> Any: ...
 
-    def fewest(self, state: Any) -> int: ...
-
-    def rows(self, state: Any) -> Ints: ...
-
-    def is_member(self, state: Any) -> bool: ...
+    def look(self, state: Any) -> Look: ...
 
 
 @lru_cache(maxsize=64)

@@ -115,9 +115,17 @@ def give_up(stop: BaseException) -> BaseException:
     )
 
 
+SPENT, INTERRUPTED = "the budget was spent", "interrupted"
+
+
 def why(stop: BaseException) -> str:
     """What stopped a method, in words."""
-    return "the budget was spent" if isinstance(stop, BudgetSpent) else "interrupted"
+    return SPENT if isinstance(stop, BudgetSpent) else INTERRUPTED
+
+
+def told_to_stop(notes: Sequence[str]) -> str | None:
+    """What stopped the method that left these notes, in words; `None` if it came to its end."""
+    return next((word for word in (SPENT, INTERRUPTED) if any(note.startswith(word) for note in notes)), None)
 
 
 def _dead(particle: Particle) -> Particle:

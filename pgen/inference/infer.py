@@ -21,7 +21,9 @@ from pgen.sampling.rng import CounterRng, Rng
 class Method(Protocol):
     """An inference method: a value with its settings and a `run`."""
 
-    def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior: ...
+    def run(self, machine: Machine, context: Context, rng: Rng) -> Posterior:
+        """The posterior of the program of `machine`; model calls go through `context`, randomness through `rng`."""
+        ...
 
 
 def infer(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pgen.errors import PgenError
@@ -17,11 +17,12 @@ from pgen.inference.context import Context
 from pgen.inference.drafting import joint_drafts
 from pgen.inference.drafting.drafts import AnyDrafter, Draft, Drawn, at_sites
 from pgen.inference.observing import observe_all
+from pgen.programs.distributions import Finite
 from pgen.programs.effects import Observe, Sample
 from pgen.programs.machine import Machine, Suspension
 from pgen.programs.strings import StringDistribution
 from pgen.programs.trace import Entry
-from pgen.sampling.rng import Rng, foresee
+from pgen.sampling.rng import Rng, foresee, streams, uniforms
 
 MANY = 32
 """From so many random numbers on, one kernel call is worth loading the kernel."""
@@ -97,13 +98,10 @@ class Population(NamedTuple):
 
     def _draw(self, moved: list[Particle], active: Sequence[int], rng: Rng) -> None:
         """Choices that are no texts; many draw their random numbers in one kernel call."""
-        streams = [rng.at(i) for i in active]
-        if len(active) >= MANY:
-            foresee(streams)
-        for i, stream in zip(active, streams, strict=True):
-            effect = moved[i].suspension.effect
-            assert isinstance(effect, Sample)
-            moved[i] = self._decided(moved[i], _sampled(effect, stream), 0.0)
+        for i, value in zip(
+            active, _values([moved[i].suspension.effect for i in active], streams(rng, active)), strict=True
+        ):
+            moved[i] = self._decided(moved[i], value, 0.0)
 
     def _observe(self, moved: list[Particle], active: Sequence[int]) -> None:
         effects = [moved[i].suspension.effect for i in active]
@@ -174,6 +172,19 @@ def _strings(particle: Particle) -> StringDistribution:
     assert effect is not None
     assert isinstance(effect.distribution, StringDistribution)
     return effect.distribution
+
+
+def _values(effects: Sequence[Any], rngs: Sequence[Rng]) -> Iterator[Any]:
+    """A draw for each effect; those of finite supports from random numbers that are computed together."""
+    laws = [effect.distribution for effect in effects]
+    if len(laws) >= MANY and all(type(law) is Finite for law in laws):
+        points: list[float] = uniforms(rngs, lambda i: laws[i].breakpoints).tolist()
+        yield from (law.quantile(point) for law, point in zip(laws, points, strict=True))
+        return
+    if len(laws) >= MANY:
+        rngs = list(rngs)
+        foresee(rngs)
+    yield from map(_sampled, effects, rngs)
 
 
 def _sampled(effect: Sample, rng: Rng) -> Any:

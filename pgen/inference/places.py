@@ -87,11 +87,15 @@ class Outcomes(NamedTuple):
 class Places:
     """The choice tree of one program under one run's context."""
 
-    def __init__(self, machine: Machine, context: Context, max_evaluations: int = 4096) -> None:
+    def __init__(
+        self, machine: Machine, context: Context, max_evaluations: int = 4096, *, lists_normalised: bool = False
+    ) -> None:
         self.machine = machine
         self.context = context
         self.max_evaluations = max_evaluations
         """For each text that is listed as a whole."""
+        self._lists_normalised = lists_normalised
+        """Whether a normalised text is one choice, too: of what its tokens weigh only the sum is at most 1."""
 
     def start(self) -> Place:
         """The first choice."""
@@ -123,25 +127,39 @@ class Places:
         with at_sites([address(place)]):
             return self._extended(place, int(value), place.log_text + log_earned)
 
-    def log_bounds(self, place: Place, log_masses: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`(n,)`: the most that a run can weigh after outcomes with these log masses, as far as this text goes.
+    def log_bounds(self, place: Place, outcomes: Outcomes) -> NDArray[np.float64]:
+        """`(n,)`: the most that a run can weigh after each outcome, as far as this text goes.
 
         Later statements do not count: a factor above 0 or a density above 1 may still add to it.
         """
         if place.state is None:
-            return place.total_log_weight + log_masses
-        process, distribution = self.process(place), effect_of(place).distribution
-        times_paid = process.most_tokens if process.rule == "prefix" else 1
-        bounds = place.log_earned + process.log_growth + math.log(max(times_paid, 1)) + log_masses
-        assert isinstance(distribution, TextDistribution)
-        if distribution.normalizer is not None and distribution.n_normalized == len(distribution.critics):
-            # The masses of a normalised text sum to 1, however improbable its language is.
-            bounds = np.minimum(bounds, place.log_weight)
-        return np.asarray(bounds, np.float64)
+            return place.total_log_weight + outcomes.log_masses
+        log_later = self._log_later(place, len(place.state.tokens) + 1)
+        log_gains = np.where(np.asarray(outcomes.values) == STOP, self.process(place).critics.log_bound, log_later)
+        return self._capped(place, place.log_earned + log_gains + outcomes.log_masses)
 
     def log_bound(self, place: Place) -> float:
         """The most that a run can weigh if it goes on from this place; what it weighs if it is over."""
-        return float(self.log_bounds(place, np.zeros(1))[0]) if place.waits else place.total_log_weight
+        if not place.waits or place.state is None:
+            return place.total_log_weight
+        log_later = self._log_later(place, len(place.state.tokens))
+        return float(self._capped(place, np.array([place.log_earned + log_later]))[0])
+
+    def _log_later(self, place: Place, n_tokens: int) -> float:
+        """The most that a text of `n_tokens` can gain: by critics, by its measure, and by ending more than once."""
+        process = self.process(place)
+        n_left = process.most_tokens - n_tokens
+        log_ends = math.log(max(n_left + 1, 1)) if process.rule == "prefix" else 0.0
+        log_growth = 0.0 if process.measure is None else process.measure.log_growth(n_left)
+        return process.critics.log_bound + log_growth + log_ends
+
+    def _capped(self, place: Place, log_bounds: NDArray[np.float64]) -> NDArray[np.float64]:
+        distribution = effect_of(place).distribution
+        assert isinstance(distribution, TextDistribution)
+        if distribution.normalizer is not None and distribution.n_normalized == len(distribution.critics):
+            # The masses of a normalised text sum to 1, however improbable its language is.
+            return np.asarray(np.minimum(log_bounds, place.log_weight), np.float64)
+        return log_bounds
 
     def is_finite(self, place: Place) -> bool:
         """Whether the outcomes can be listed."""
@@ -188,7 +206,9 @@ class Places:
         if not isinstance(distribution, StringDistribution):
             return place
         drafter = self.context.drafter(distribution)
-        return self._begun(place, drafter, distribution) if isinstance(drafter, LeftToRight) else place
+        if not isinstance(drafter, LeftToRight) or (self._lists_normalised and distribution.normalizer is not None):
+            return place
+        return self._begun(place, drafter, distribution)
 
     def _begun(self, place: Place, drafter: LeftToRight, distribution: Any) -> Place:
         process = drafter.process(distribution)

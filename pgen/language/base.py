@@ -66,6 +66,11 @@ class Language:
         """The same texts as `node`; parts of it may be written out only when a walk gets there (`ir.Later`)."""
         return self.node
 
+    @property
+    def stock(self) -> ir.Stock:
+        """Parts of `sketch` that other languages have, too."""
+        return ir.NO_STOCK
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Language) and (self.node, self.residual) == (other.node, other.residual)
 

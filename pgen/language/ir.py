@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from pgen.language.nodes import NO_STOCK as NO_STOCK
 from pgen.language.nodes import AnyByte as AnyByte
 from pgen.language.nodes import Chars as Chars
 from pgen.language.nodes import Complement as Complement
@@ -30,6 +31,7 @@ from pgen.language.nodes import Recursive as Recursive
 from pgen.language.nodes import Ref as Ref
 from pgen.language.nodes import Repeat as Repeat
 from pgen.language.nodes import Separated as Separated
+from pgen.language.nodes import Stock as Stock
 from pgen.language.nodes import Substrings as Substrings
 from pgen.language.nodes import Union as Union
 from pgen.language.nodes import Words as Words

@@ -197,6 +197,16 @@ class Later(Node):
     write: Callable[[], Node]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stock:
+    """Parts that many languages have in common, as the very same objects: they are written once for all of these."""
+
+    parts: tuple[Later, ...] = ()
+
+
+NO_STOCK = Stock()
+
+
 def _digest(root: Node) -> bytes:
     """128 bits that two different structures share with no noticeable probability."""
     try:

@@ -38,11 +38,11 @@ class Branch(Scope, greenlet):
         return self._outer.perform(effect)
 
 
-def ask(messages: Sequence[Effect]) -> tuple[Any, ...]:
+def ask(messages: tuple[Effect, ...]) -> tuple[Any, ...]:
     """Pass messages to whoever runs this greenlet and wait for an answer to each."""
     parent = getcurrent().parent
     assert parent is not None
-    answers: tuple[Any, ...] = parent.switch(tuple(messages))
+    answers: tuple[Any, ...] = parent.switch(messages)
     return answers
 
 
@@ -70,7 +70,7 @@ class _Interleaving:
             active = sorted(self._waiting)
             passing = [index for index in active if self._waiting[index][0].kind in ("factor", "deterministic")]
             chosen = passing or active
-            answers = ask([message for index in chosen for message in self._waiting[index]])
+            answers = ask(tuple(message for index in chosen for message in self._waiting[index]))
             for index in chosen:
                 count = len(self._waiting[index])
                 self._go(index, answers[:count])

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from pgen.errors import CriticError, InvalidArgument
 
 Boundary = Literal["token", "word", "sentence", "line", "field", "text"] | Callable[[str], int]
-Proposal = Literal["auto", "mask", "awrs", "trie"]
+Proposal = Literal["auto", "mask", "awrs", "awrs-recursive", "awrs-geometric", "trie"]
 
 MAX_REMEMBERED = 1 << 16
 """Texts per critic whose values are kept."""

@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pgen.errors import InvalidArgument
 from pgen.sampling.rng import Rng
@@ -54,14 +55,25 @@ class Finite:
         return f"categorical({self._probabilities})"
 
     def sample(self, rng: Rng) -> Any:
+        """One value, by inverse CDF in float64."""
+        return self.quantile(rng.uniform(self.breakpoints))
+
+    def breakpoints(self) -> NDArray[np.float64]:
+        """`(n,)` the running sums of the probabilities: where one value ends and the next begins."""
+        return np.array(self._cumulative[1])
+
+    def quantile(self, uniform: float) -> Any:
+        """The value at a number in [0, 1)."""
         values, running = self._cumulative
-        return values[bisect_right(running, rng.uniform(lambda: np.array(running)))]
+        return values[bisect_right(running, uniform)]
 
     def log_prob(self, value: Any) -> float:
+        """log probability, -inf for what is no value."""
         p = self._probabilities.get(value, 0.0)
         return math.log(p) if p > 0 else -math.inf
 
     def support(self) -> Sequence[Any]:
+        """The values with positive probability."""
         return list(self._probabilities)
 
     @cached_property
@@ -80,6 +92,7 @@ class FromTorch:
         return repr(self._distribution)
 
     def sample(self, rng: Rng) -> Any:
+        """One draw; finite supports by inverse CDF, others by torch's own generator."""
         values = self.support()
         if values is not None:
             return _as_finite(self, values).sample(rng)
@@ -90,6 +103,7 @@ class FromTorch:
             return self._plain(self._distribution.sample())
 
     def log_prob(self, value: Any) -> float:
+        """log probability or density, summed over the elements of an array; -inf outside the support."""
         import torch
 
         tensor = torch.as_tensor(value, dtype=torch.float64)
@@ -98,6 +112,7 @@ class FromTorch:
         return float(self._distribution.log_prob(tensor).sum())
 
     def support(self) -> Sequence[Any] | None:
+        """The values, where torch can list them."""
         if not self._distribution.has_enumerate_support:
             return None
         return [self._plain(value) for value in self._distribution.enumerate_support()]

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from pgen.errors import InvalidArgument
 from pgen.programs.branches import side_by_side
-from pgen.programs.distributions import Distribution, as_distribution
+from pgen.programs.distributions import Distribution, Finite, as_distribution
 from pgen.programs.scopes import Installed, Send, current_scope
 from pgen.programs.strings import StringDistribution, Tokenization
 from pgen.programs.trace import Kind
@@ -100,7 +100,9 @@ def sample(name: Any, distribution: Any = None) -> Any:
     """
     if distribution is None:
         name, distribution = None, name
-    return _send(Sample(_address(name), _checked(distribution)))
+    scope, address = current_scope(), name if type(name) is str else _address(name)
+    recorded = scope.recall("sample", address)
+    return scope.perform(Sample(address, _checked(distribution))) if recorded is None else recorded.value
 
 
 def observe(name: Any, distribution: Any, value: Any = None, *, tokenization: Tokenization = "canonical") -> None:
@@ -127,9 +129,9 @@ def factor(name: str | float, log_weight: float | None = None) -> None:
         raise InvalidArgument(f"factor({name!r}) needs a log weight: factor(name, log_weight)")
     number = float(value)
     address = _address(label)
-    if math.isnan(number) or number == math.inf:
+    if not number < math.inf:
         raise InvalidArgument(f"factor {address!r}: the log weight is {number}, it must be a number or -inf")
-    _send(Factor(address, number))
+    _weigh(address, number)
 
 
 def condition(name: Any, holds: Any = None) -> None:
@@ -140,7 +142,7 @@ def condition(name: Any, holds: Any = None) -> None:
             f"condition({name!r}, ...) needs True or False, got {truth!r}",
             hint="compare explicitly, for instance condition('short', len(text) < 20)",
         )
-    _send(Factor(_address(label), 0.0 if truth else -math.inf))
+    _weigh(_address(label), 0.0 if truth else -math.inf)
 
 
 def deterministic(name: str, value: Value) -> Value:
@@ -187,6 +189,12 @@ class Prefix:
         return outer(replace(effect, address=self.text + effect.address))
 
 
+def _weigh(address: str, log_weight: float) -> None:
+    scope = current_scope()
+    if scope.recall("factor", address, log_weight) is None:
+        scope.perform(Factor(address, log_weight))
+
+
 def _send(effect: Effect) -> Any:
     return current_scope().perform(effect)
 
@@ -201,6 +209,6 @@ def _address(name: str | None) -> str:
 
 
 def _checked(distribution: Any) -> StringDistribution | Distribution:
-    if isinstance(distribution, StringDistribution):
+    if isinstance(distribution, (Finite, StringDistribution)):
         return distribution
     return as_distribution(distribution)

@@ -157,6 +157,7 @@ class Substitute(_Fixing):
         self.tokenization = tokenization
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """A latent choice with a value becomes a scored one that keeps its role; others pass."""
         value = self.value(effect)
         if value is _ABSENT or not isinstance(effect, Sample):
             return outer(effect)
@@ -177,6 +178,7 @@ class Condition(Substitute):
         super().__init__(fn, data, condition_fn, tokenization=tokenization)
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """A latent choice with a value becomes an observation; others pass."""
         value = self.value(effect)
         if value is _ABSENT or not isinstance(effect, Sample):
             return outer(effect)
@@ -209,6 +211,7 @@ class Do(_Fixing):
         super().__init__(fn, data)
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """The choice happens, and the program sees the given value in its place."""
         value, drawn = self.value(effect), outer(effect)
         return drawn if value is _ABSENT else value
 
@@ -234,6 +237,7 @@ class Block(Handler):
         self._hide_fn, self._hide, self._expose = hide_fn, hide, expose
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """What is hidden passes under no public name."""
         return outer(replace(effect, hidden=True) if self._hides(effect) else effect)
 
     def _hides(self, effect: Effect) -> bool:
@@ -309,6 +313,7 @@ class Mask(Handler):
         self._counts = bool(mask)
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """Evidence passes without weight."""
         if self._counts:
             return outer(effect)
         if isinstance(effect, Factor):
@@ -332,6 +337,7 @@ class Scale(Handler):
         self._scale = float(scale)
 
     def handle(self, effect: Effect, outer: Send) -> Any:
+        """Log weights pass multiplied; latent choices and observations carry the power with them."""
         if isinstance(effect, Factor):
             return outer(replace(effect, log_weight=effect.log_weight * self._scale))
         if isinstance(effect, (Sample, Observe)):

@@ -76,17 +76,15 @@ class InsertionProcess:
 
     def choice(self, state: InsertionState) -> Choice:
         """What may come next."""
-        left = self.limit - state.n_inserted
-        needs = [gaps.fewest(hole) for gaps, hole in zip(self._gaps, state.holes, strict=True)]
+        looks = [gaps.look(hole) for gaps, hole in zip(self._gaps, state.holes, strict=True)]
+        # What the other holes need is set aside; without budgets needs and rows are 0.
+        left = self.limit - state.n_inserted - sum(look.fewest for look in looks)
         slots, at = [], 0
-        for i, (gaps, hole) in enumerate(zip(self._gaps, state.holes, strict=True)):
+        for i, look in enumerate(looks):
             at += len(self.distribution.fixed[i])
-            # What the other holes need is set aside; without budgets needs and rows are 0.
-            elsewhere = sum(needs) - needs[i]
-            slots.append(OpenSlots(at, gaps.rows(hole), left - 1 - elsewhere, gaps.class_of))
-            at += len(hole.tokens)
-        members = all(gaps.is_member(hole) for gaps, hole in zip(self._gaps, state.holes, strict=True))
-        return Choice(slots, members)
+            slots.append(OpenSlots(at, look.rows, left - 1 + look.fewest, self._gaps[i].class_of))
+            at += len(state.holes[i].tokens)
+        return Choice(slots, all(look.is_member for look in looks))
 
     @property
     def gaps(self) -> Sequence[Gaps]:
@@ -170,7 +168,7 @@ class InsertionProcess:
             raise InvalidLanguage(f"nothing can fill the hole {name!r}: {error.message}", hint=error.hint) from error
 
     def _check_support(self) -> None:
-        needed = sum(gaps.fewest(hole) for gaps, hole in zip(self._gaps, self.start.holes, strict=True))
+        needed = sum(gaps.look(hole).fewest for gaps, hole in zip(self._gaps, self.start.holes, strict=True))
         if needed > self.limit:
             # The table of a language with too many states knows its members of up to `limit` tokens only.
             least = f"at least {needed}" if needed < FAR else f"more than {self.limit}"

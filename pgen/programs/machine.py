@@ -25,7 +25,7 @@ from pgen.errors import InvalidProgram
 from pgen.programs.branches import ask
 from pgen.programs.effects import Deterministic, Effect, Factor, Observe, Sample
 from pgen.programs.scopes import Scope
-from pgen.programs.trace import Entry, Trace
+from pgen.programs.trace import Entry, Kind, Trace
 from pgen.programs.values import immutable
 
 Parameters = ParamSpec("Parameters")
@@ -84,17 +84,31 @@ class Run(Scope, greenlet):
         self.recorded = recorded
         self.passed: list[Factor | Deterministic] = []
 
+    def recall(self, kind: Kind, address: str, log_weight: float | None = None) -> Entry | None:
+        if not self.recorded or self.handlers:
+            return None
+        entry = self.recorded[-1]
+        if (
+            entry.address != address
+            or entry.kind != kind
+            or (log_weight is not None and entry.log_weight != log_weight)
+        ):
+            return None
+        self.used.add(address)
+        return self.recorded.pop()
+
     def answer(self, effect: Effect) -> Any:
         # Parts that run side by side are answered in the order of their bundles, which the machine knows.
         if getcurrent() is self:
-            if self.recorded and not (isinstance(effect, Sample) and effect.scale != 1.0):
+            if not self.recorded:
+                if _passes(effect):
+                    self.passed.append(effect)
+                    return effect.value if isinstance(effect, Deterministic) else None
+            elif not (isinstance(effect, Sample) and effect.scale != 1.0):
                 entry = self.recorded.pop()
                 _check(effect, entry)
                 return entry.value
-            if not self.recorded and _passes(effect):
-                self.passed.append(effect)
-                return effect.value if isinstance(effect, Deterministic) else None
-        (answer,) = ask([effect])
+        (answer,) = ask((effect,))
         return answer
 
     def after(self, trace: Trace) -> Trace:
@@ -181,8 +195,7 @@ class Machine:
             message = wait.messages[0]
             if isinstance(message, (Sample, Observe)):
                 self._suspend(trace, wait)
-                others = tuple(other for other in wait.messages[1:] if isinstance(other, (Sample, Observe)))
-                return Suspension(trace, message, siblings=others)
+                return Suspension(trace, message, siblings=_choices(wait.messages[1:]))
             entry = _passing(message)
             trace = trace.extend(entry)
             if entry.log_weight == -math.inf:
@@ -191,6 +204,10 @@ class Machine:
             wait = _answered(wait, entry, trace)
             trace = wait.run.after(trace)
         return Suspension(trace, value=wait.value)
+
+
+def _choices(messages: tuple[Effect, ...]) -> tuple[Sample | Observe, ...]:
+    return tuple(message for message in messages if isinstance(message, (Sample, Observe))) if messages else ()
 
 
 def _passes(effect: Effect) -> TypeGuard[Factor | Deterministic]:
@@ -244,7 +261,7 @@ def _recorded(effect: Sample | Observe, entry: Entry) -> Entry:
     """The engine's `entry` as the statement wants it recorded."""
     _check(effect, entry)
     log_weight = entry.log_weight
-    if math.isnan(log_weight) or log_weight == math.inf:
+    if not log_weight < math.inf:
         raise InvalidProgram(
             f"{entry.kind} {entry.address!r}: {effect.distribution!r} gave the log weight {log_weight} "
             f"for {_short(entry.value)}; it must be a number or -inf"

@@ -21,6 +21,7 @@ from pgen.errors import InvalidProgram
 
 if TYPE_CHECKING:
     from pgen.programs.effects import Effect
+    from pgen.programs.trace import Entry, Kind
 
 Send = Callable[["Effect"], Any]
 Handle = Callable[["Effect", Send], Any]
@@ -43,8 +44,12 @@ class Scope:
 
     def __init__(self) -> None:
         self.handlers: list[Installed] = []
-        self._used: set[str] = set()
+        self.used: set[str] = set()
         self._sites: Counter[str] = Counter()
+
+    def recall(self, kind: Kind, address: str, log_weight: float | None = None) -> Entry | None:
+        """What is on record for the next statement of a run that repeats itself; `None` if it has to be performed."""
+        return None
 
     def answer(self, effect: Effect) -> Any:
         """What a message comes to that no handler has answered."""
@@ -67,12 +72,12 @@ class Scope:
 
     def perform(self, effect: Effect, depth: int | None = None) -> Any:
         """Pass a message through the `depth` outermost handlers (default: all), then answer it."""
-        depth = len(self.handlers) if depth is None else depth
-        if depth and not effect.hidden:
+        if self.handlers and depth != 0 and not effect.hidden:
+            depth = len(self.handlers) if depth is None else depth
             return self.handlers[depth - 1].handle(effect, functools.partial(self.perform, depth=depth - 1))
-        if effect.address in self._used:
+        if effect.address in self.used:
             effect = self._renamed(effect)
-        self._used.add(effect.address)
+        self.used.add(effect.address)
         return self.answer(effect)
 
     def _renamed(self, effect: Effect) -> Effect:
@@ -93,7 +98,8 @@ _DIRECT: ContextVar[Scope | None] = ContextVar("direct", default=None)
 
 def current_scope() -> Scope:
     """The run that the caller is part of; raises `InvalidProgram` outside of one."""
-    scope = enclosing_scope()
+    current: object = getcurrent()
+    scope = current if isinstance(current, Scope) else _DIRECT.get()
     if scope is None:
         raise InvalidProgram(
             "sample, observe, factor, condition, deterministic and plate work only inside a program that is being run",

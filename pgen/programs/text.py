@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 from numpy.typing import ArrayLike
 
@@ -23,6 +23,7 @@ from pgen.sampling.truncation import Truncation
 
 if TYPE_CHECKING:
     from pgen.backends.base import Autoregressive
+    from pgen.chains.byte_hmm import ByteHMM
     from pgen.chains.byte_ngram import ByteNgram
     from pgen.programs.twists import Twist
 
@@ -47,7 +48,7 @@ class TextDistribution(StringDistribution):
     chat: bool = False
     critics: tuple[Critic, ...] = ()
     proposal: Proposal = "auto"
-    guide: ByteNgram | Twist | None = None
+    guide: ByteNgram | ByteHMM | Twist | None = None
     proposer: TextDistribution | Proposer | None = None
     n_normalized: int = 0
     """How many of the critics come before `.within`, and count in its normaliser."""
@@ -61,13 +62,14 @@ class TextDistribution(StringDistribution):
         length that may be judged, or "text" for the complete text only.
 
         `proposal="mask"` tests every token that may follow, "awrs" draws and tests one at
-        a time (`pgen.sampling.awrs`), "trie" walks from byte to byte and tests what it
-        passes (`pgen.sampling.byte_walk`): for predicates that leave little. All are weighted
-        properly. "auto" takes of mask and awrs what has needed fewer tests so far.
+        a time (`pgen.sampling.awrs`; "awrs-recursive" and "awrs-geometric" name its estimator),
+        "trie" walks from byte to byte and tests what it passes (`pgen.sampling.byte_walk`): for
+        predicates that leave little. All are weighted properly. "auto" takes of mask and awrs
+        what has needed fewer tests so far.
         Raises `CriticError` when the predicate fails.
         """
-        if proposal not in ("auto", "mask", "awrs", "trie"):
-            raise InvalidArgument(f"proposal={proposal!r}: expected 'auto', 'mask', 'awrs' or 'trie'")
+        if proposal not in get_args(Proposal):
+            raise InvalidArgument(f"proposal={proposal!r}: expected one of {', '.join(get_args(Proposal))}")
         chosen = self.proposal if proposal == "auto" else proposal
         return replace(self, critics=(*self.critics, Critic.predicate(predicate, at)), proposal=chosen)
 
@@ -82,11 +84,11 @@ class TextDistribution(StringDistribution):
         """
         return replace(self, critics=(*self.critics, Critic.potential(log_weight, at, bound)))
 
-    def guided(self, twist: ByteNgram | Twist) -> Self:
+    def guided(self, twist: ByteNgram | ByteHMM | Twist) -> Self:
         """The same measure, drawn with foresight; the weights make up for what the twist gets wrong.
 
         `twist` guesses, at every token, how much mass the rest is worth: a small model that looks ahead
-        within the language (`pgen.ByteNgram`; `LimitExceeded` for languages without a small automaton),
+        within the language (`pgen.ByteNgram`, `pgen.ByteHMM`; `LimitExceeded` for languages without a small automaton),
         `pgen.Rollouts`, a `pgen.LearnedTwist`, or any `pgen.programs.twists.Twist`.
         """
         return replace(self, guide=twist)
@@ -128,6 +130,7 @@ class TextDistribution(StringDistribution):
         return made
 
     def within(self, language: Language | str) -> Self:
+        """The normalised p(x | L); critics that were given before count in the normaliser, later ones do not."""
         return replace(super().within(language), n_normalized=len(self.critics))
 
     @property

@@ -9,11 +9,12 @@ weights equal. `bind` makes a twist ready for one text; what it returns sees sta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pgen.chains.byte_hmm import ByteHMM
 from pgen.chains.byte_ngram import ByteNgram
 from pgen.chains.lookahead import lookahead, token_bytes
 from pgen.errors import InvalidArgument
@@ -48,30 +49,33 @@ class Twist(Protocol):
 
 
 class Foresight:
-    """What a byte n-gram model expects within the language (`pgen.chains.lookahead`)."""
+    """What a small model of bytes expects within the language (`pgen.chains.lookahead`)."""
 
-    def __init__(self, ngram: ByteNgram, process: TextProcess) -> None:
+    def __init__(self, model: ByteNgram | ByteHMM, process: TextProcess) -> None:
         language = late("pgen.programs.process:guided_language")(process.distribution)
-        self._ahead = lookahead(language, ngram, process.rule)
+        self._ahead: Any = lookahead(language, model, process.rule)
         self._vocabulary = process.vocabulary
 
     def log_at(self, state: TextState) -> float:
-        return float(self._ahead.log_expected[self._position(state)])
+        """log of the mass that the small model expects to be completed."""
+        return float(self._ahead.log_at(self._position(state)))
 
     def log_after(self, state: TextState, tokens: NDArray[np.int64]) -> NDArray[np.float64]:
-        return self._ahead.log_after(self._position(state), token_bytes(self._vocabulary))[tokens]
+        """The same after each token, `(n,)`."""
+        after = self._ahead.log_after(self._position(state), token_bytes(self._vocabulary))
+        return np.asarray(after[tokens], np.float64)
 
-    def _position(self, state: TextState) -> tuple[int, int]:
+    def _position(self, state: TextState) -> Any:
         return self._ahead.advance(self._ahead.start, self._vocabulary.decode(state.tokens))
 
 
-def bound_twist(guide: ByteNgram | Twist, process: TextProcess) -> BoundTwist:
+def bound_twist(guide: ByteNgram | ByteHMM | Twist, process: TextProcess) -> BoundTwist:
     """A guide made ready for one text."""
-    if isinstance(guide, ByteNgram):
+    if isinstance(guide, (ByteNgram, ByteHMM)):
         return Foresight(guide, process)
     if not isinstance(guide, Twist):
         raise InvalidArgument(
-            f"guided takes a pgen.ByteNgram or a twist, got {type(guide).__name__}",
+            f"guided takes a pgen.ByteNgram, a pgen.ByteHMM or a twist, got {type(guide).__name__}",
             hint="a twist has bind(process), see pgen.programs.twists",
         )
     return guide.bind(process)

@@ -55,12 +55,14 @@ class CounterRng:
         self._first: float | None = None
 
     def at(self, *place: int) -> CounterRng:
+        """The stream at a place, a pure function of seed and numbers."""
         joined = self._place + place
         if len(joined) > 3:
             raise InvalidArgument(f"a place has at most three numbers, got {joined}")
         return CounterRng(self._seed, joined)
 
     def uniform(self, breakpoints: Breakpoints | None = None) -> float:
+        """The next number in [0, 1) of this stream; `breakpoints` are for enumeration and ignored here."""
         if self._first is not None and self.is_fresh:
             self.skip()
             return self._first
@@ -73,6 +75,7 @@ class CounterRng:
         return self._stream().random(count)
 
     def seed(self) -> int:
+        """An integer seed for another generator, drawn from this stream."""
         return int(self._stream().integers(0, 2**63))
 
     @property

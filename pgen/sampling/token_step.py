@@ -157,9 +157,17 @@ def _breakpoints(given: Distribution, row: int, choice: Choice) -> NDArray[np.fl
 
 
 def unpack(mask: Packed, size: int) -> NDArray[np.int64]:
-    """The ids below `size` whose bit is set, ascending."""
-    bits = np.unpackbits(mask.astype("<u4").view(np.uint8), bitorder="little")
-    return np.flatnonzero(bits[:size])
+    """The ids below `size` whose bit is set, ascending; few of them are looked for in the words that have some."""
+    words = np.flatnonzero(mask)
+    if 4 * len(words) > len(mask):
+        return np.flatnonzero(_bits(mask)[:size])
+    at = np.flatnonzero(_bits(mask[words]))
+    ids = 32 * words[at // 32] + at % 32
+    return ids[ids < size]
+
+
+def _bits(words: Packed) -> NDArray[np.uint8]:
+    return np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
 
 
 def pack(tokens: Sequence[int] | NDArray[np.int64], size: int) -> Packed:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pgen.automata import acceptor
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.growth import Growth
-from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN
+from pgen.automata.layout import DEAD, ENDED, OK, UNKNOWN, UNMARKED
 from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, trim
@@ -61,7 +61,7 @@ class TokenAutomaton:
             )
         self.start = self._dfa.start
         self._require_spellable(language, single)
-        self._scratch = np.zeros(max(4 * walk_kernels.LEVEL, self._lexicon.max_depth + 1), np.int32)
+        self._scratch = np.zeros(max(4 * walk_kernels.LEVEL, 2 * self._lexicon.max_depth + 2), np.int32)
         self._masks: dict[int, Mask] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
         self._distances = TokenDistances(self._dfa, self._lexicon)
@@ -71,7 +71,7 @@ class TokenAutomaton:
 
     def _automaton(self, single: NDArray[np.bool_]) -> LazyDFA:
         if self._grows and single.all():
-            return LazyDFA(Growth(self._reading.node))
+            return LazyDFA(Growth(self._reading.node, self.language.stock))
         if self._grows:
             self._reading = reading(self.language.node, self.vocabulary)
         pruned, farthest = self._trimmed(single)
@@ -129,17 +129,32 @@ class TokenAutomaton:
         return np.stack([self.mask(state) for state in states])
 
     def _walked(self, state: int) -> Mask:
-        mask, facts, dfa = np.zeros_like(self._lexicon.eos), np.empty(2, np.int32), self._dfa
+        dfa, lexicon = self._dfa, self._lexicon.memory
+        mask, facts = np.zeros(len(self._lexicon.eos), np.uint32), np.zeros(2, np.int32)
+
+        def fill() -> int:
+            outcome: int = walk_kernels.fill(dfa.memory, lexicon, state, self._scratch, mask, facts)
+            return outcome
+
         with dfa.lock:
-            while outcome := walk_kernels.fill(dfa.memory, self._lexicon.memory, state, self._scratch, mask, facts):
-                if outcome == FULL:
-                    dfa.grow()
-                else:
-                    mark_endless(dfa.nfa, self._lexicon.slices.widest)
-                mask[:] = 0
+            model = dfa.settled(fill)
+            if model == UNMARKED:
+                mark_endless(dfa.nfa, self._lexicon.slices.widest, dfa.members(state))
+                model = dfa.settled(fill)
+            if model != OK:
+                self._differing(state, model, mask, facts)
         self._facts[state] = bool(facts[0]), int(facts[1])
         self._masks[state] = mask = self._finished(state, mask)
         return mask
+
+    def _differing(self, state: int, model: int, mask: Mask, facts: NDArray[np.int32]) -> None:
+        """Fill a mask that is mostly that of another state."""
+        dfa, lexicon, scratch = self._dfa, self._lexicon.memory, self._scratch
+        mask[:] = self.mask(model)
+        if dfa.is_accepting(model):
+            mask &= ~self._lexicon.eos
+        facts[:] = self._facts[model]
+        dfa.settled(lambda: walk_kernels.differ(dfa.memory, lexicon, state, model, scratch, mask, facts))
 
     def _within_budget(self, state: int, budget: int) -> Mask:
         mask, trie = np.zeros_like(self._lexicon.eos), self._lexicon.trie
@@ -157,17 +172,21 @@ class TokenAutomaton:
 
     def advance(self, state: int, token: int) -> int:
         """The state after one more token. Raises `DeadEnd` if the token is not allowed."""
+        # The kernel goes first, since it is what most calls need: it takes EOS and numbers without tokens for dead.
+        after: int = walk_kernels.step(self._dfa.memory, self._lexicon.memory, state, token)
+        if after > DEAD:
+            return after
+        return self._seldom(state, token, after)
+
+    def _seldom(self, state: int, token: int, after: int) -> int:
         dfa, lexicon = self._dfa, self._lexicon.memory
-        if token in self.vocabulary.eos:
-            if state != ENDED and dfa.is_accepting(state):
-                return ENDED
-        elif 0 <= token < len(self.vocabulary):
-            after = walk_kernels.step(dfa.memory, lexicon, state, token)
-            if after == UNKNOWN:
-                after = dfa.settled(lambda: walk_kernels.step(dfa.memory, lexicon, state, token))
-            if after != DEAD:
-                return int(after)
-        raise self._not_allowed(state, token)
+        if token in self.vocabulary.eos and state != ENDED and dfa.is_accepting(state):
+            return ENDED
+        if after == UNKNOWN:
+            after = dfa.settled(lambda: walk_kernels.step(dfa.memory, lexicon, state, token))
+        if after == DEAD:
+            raise self._not_allowed(state, token)
+        return after
 
     def _not_allowed(self, state: int, token: int) -> DeadEnd:
         if not 0 <= token < len(self.vocabulary):

@@ -9,9 +9,9 @@ character, and take away those that miss a byte, until nothing changes. A DFA st
 endless member allows all tokens of that class, whatever its other members do. Ways through
 returns are left out, which loses states, never correctness.
 
-States that come later (`pgen.automata.growth`) are marked when they are met. What is known of earlier ones
-stays: it leaves out what is not written yet, as it does returns. A few sweeps of linear cost, since
-chains of states are mostly numbered in order.
+States are marked when a mask first needs it, with all that everyday text leads to from there: a few dozen among
+thousands. What is known of earlier ones stays: it leaves out what was not written then (`pgen.automata.growth`),
+as it does returns. A few sweeps of linear cost, since chains of states are mostly numbered in order.
 """
 
 from __future__ import annotations
@@ -34,59 +34,93 @@ MAX_SWEEPS = 64
 
 
 @njit(cache=True)
-def mark_endless(nfa: Nfa, edges: Ints) -> None:
-    """Fill `Nfa.endless`, where it is not: the most single-byte tokens from where everyday text leads to the end.
+def mark_endless(nfa: Nfa, edges: Ints, members: Ints) -> None:
+    """Fill `Nfa.endless` for some states and all that everyday text leads to from them, where it is not filled.
 
-    -1 if everyday text may leave the language.
+    It becomes the most single-byte tokens to the end from where everyday text leads; -1 if that may leave the language.
     `edges` are those of the class: place inside a character, first byte, last byte, next place.
     """
     steps, start = _steps(nfa, edges)
-    needed, n_states, first = _needed(steps), nfa.live.shape[0], 0
-    while nfa.endless[first] != UNMARKED:
-        first += 1
-    kept, states, linked = nfa.inside, np.arange(first, n_states)[::-1].copy(), _linked(nfa, first)
-    kept[first:] = ~np.uint64(0)
-    nfa.endless[first:] = -1
+    needed, kept = _needed(steps), nfa.inside
+    row, found, n_new = _nearby(nfa, start, members)
+    states = np.sort(found[:n_new])[::-1].copy()
+    for state in states:
+        kept[state], nfa.endless[state] = ~np.uint64(0), -1
+    held, left = np.empty((found.shape[0], needed.shape[1]), np.uint64), states
     for _ in range(MAX_SWEEPS):
-        held = _held(nfa, steps, start, kept, states, linked)
-        changed = _reduce(nfa, steps, start, needed, kept, states, held)
-        if not changed:
-            _spread(nfa, kept, states)
+        _hold(nfa, steps, start, kept, np.concatenate((left, found[n_new:])), row, held)
+        if not _reduce(nfa, steps, start, needed, kept, left, row, held):
+            _spread(nfa, start, kept, states)
             return
         # What holds no step never will again: most states are of names and signs.
-        states = np.array([state for state in states if held[state].any()], np.int64)
-    kept[first:] = 0
+        left = np.array([state for state in left if held[row[state]].any()], np.int64)
+    kept[states] = 0
 
 
 @njit(cache=True)
-def _linked(nfa: Nfa, first: int) -> Longs:
-    """The states before `first` that calls of later ones lead to, and what jumps and calls lead to from there."""
-    met, n_met = np.empty(first, np.int64), 0
-    seen = np.zeros(first, np.bool_)
-    for c in range(nfa.call_start[first], nfa.call_start[nfa.live.shape[0]]):
-        begin = nfa.begin[nfa.call_rule[c]]
-        if 0 <= begin < first and not seen[begin]:
-            seen[begin], met[n_met], n_met = True, begin, n_met + 1
-    done = 0
-    while done < n_met:
-        here, done = met[done], done + 1
-        for j in range(nfa.jump_start[here], nfa.jump_start[here + 1]):
-            onward = nfa.jump_target[j]
-            if not seen[onward]:
-                seen[onward], met[n_met], n_met = True, onward, n_met + 1
-        for c in range(nfa.call_start[here], nfa.call_start[here + 1]):
-            onward = nfa.begin[nfa.call_rule[c]]
-            if 0 <= onward < first and not seen[onward]:
-                seen[onward], met[n_met], n_met = True, onward, n_met + 1
-    return met[:n_met]
+def _nearby(nfa: Nfa, start: Ints, members: Ints) -> tuple[Ints, Longs, int]:
+    """`(row (n,), found, n_new)`: states without a mark that everyday text, jumps and calls lead to from `members`.
+
+    Behind these stand, from `n_new` on, the marked ones that jumps and calls of found ones lead to. `row` numbers
+    what is found, -1 elsewhere.
+    """
+    row, found = np.full(nfa.live.shape[0], -1, np.int32), np.empty(nfa.live.shape[0], np.int64)
+    n_found = 0
+    for state in members:
+        if nfa.endless[state] == UNMARKED:
+            row[state], found[n_found], n_found = n_found, state, n_found + 1
+    n_new = _followed(nfa, start, row, found, 0, n_found, True)
+    n_found = n_new
+    for k in range(n_new):
+        n_found = _linked(nfa, found[k], row, found, n_found, False)
+    n_found = _followed(nfa, start, row, found, n_new, n_found, False)
+    return row, found[:n_found], n_new
+
+
+@njit(cache=True)
+def _followed(nfa: Nfa, start: Ints, row: Ints, found: Longs, done: int, n_found: int, new: bool) -> int:
+    """Add what states from `done` on lead to: new ones by edges, jumps and calls, marked ones by the last two."""
+    while done < n_found:
+        here, done = found[done], done + 1
+        for e in range(nfa.edge_start[here], nfa.edge_start[here + 1] if new else nfa.edge_start[here]):
+            onward = nfa.edge_target[e]
+            if _everyday(nfa, start, e) and row[onward] < 0 and nfa.endless[onward] == UNMARKED:
+                row[onward], found[n_found], n_found = n_found, onward, n_found + 1
+        n_found = _linked(nfa, here, row, found, n_found, new)
+    return n_found
+
+
+@njit(cache=True)
+def _linked(nfa: Nfa, here: int, row: Ints, found: Longs, n_found: int, new: bool) -> int:
+    """Add what the jumps and calls of a state lead to, of new or marked ones; the new number of states found."""
+    for j in range(nfa.jump_start[here], nfa.jump_start[here + 1]):
+        onward = nfa.jump_target[j]
+        if row[onward] < 0 and (nfa.endless[onward] == UNMARKED) == new:
+            row[onward], found[n_found], n_found = n_found, onward, n_found + 1
+    for c in range(nfa.call_start[here], nfa.call_start[here + 1]):
+        onward = nfa.begin[nfa.call_rule[c]]
+        if onward >= 0 and row[onward] < 0 and (nfa.endless[onward] == UNMARKED) == new:
+            row[onward], found[n_found], n_found = n_found, onward, n_found + 1
+    return n_found
+
+
+@njit(inline="always")
+def _everyday(nfa: Nfa, start: Ints, e: int) -> bool:
+    """Whether an edge takes a byte of an everyday character."""
+    return bool(start[nfa.edge_low[e]] < start[np.int64(nfa.edge_high[e]) + 1])
 
 
 @njit(cache=True)
 def endless_bound(memory: Memory, state: int) -> int:
-    """At most so many single-byte tokens lead to the end from wherever everyday text leads; -1 if it may leave."""
+    """At most so many single-byte tokens lead to the end from wherever everyday text leads; -1 if it may leave.
+
+    `UNMARKED` if that is not known of all members.
+    """
     start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
     endless, behind, bound = ints(memory, ENDLESS), ints(memory, NODE_FARTHEST), np.int64(-1)
     for i in range(start[state], start[state + 1]):
+        if endless[arena[i]] == UNMARKED:
+            return UNMARKED
         if endless[arena[i]] >= 0:
             far = min(np.int64(FAR), np.int64(endless[arena[i]]) + np.int64(behind[arena_stack[i]]))
             bound = far if bound < 0 else min(bound, far)
@@ -123,7 +157,9 @@ def _needed(steps: Ints) -> Flags:
 
 
 @njit(cache=True)
-def _reduce(nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs, held: Flags) -> bool:
+def _reduce(
+    nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs, row: Ints, held: Flags
+) -> bool:
     """Take away the places (bits of `kept (n,)`) at which a state misses a step; whether there were any.
 
     Of `states`, in descending order: later ones see at once what others lose, so that chains fall in one sweep.
@@ -132,12 +168,13 @@ def _reduce(nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, stat
     for state in states:
         if kept[state] == 0:
             continue
-        left = kept[state] & _complete(needed, held, state)
+        at = row[state]
+        left = kept[state] & _complete(needed, held, at)
         if left != 0 and changed:
             _own(nfa, steps, start, kept, state, own, 0)
             for word in range(held.shape[1]):
-                held[state, word] &= own[0, word] | _onward(nfa, held, state, word)
-            left &= _complete(needed, held, state)
+                held[at, word] &= own[0, word] | _onward(nfa, row, held, state, word)
+            left &= _complete(needed, held, at)
         changed = changed or left != kept[state]
         kept[state] = left
     return changed
@@ -157,25 +194,20 @@ def _complete(needed: Flags, held: Flags, state: int) -> np.uint64:
 
 
 @njit(cache=True)
-def _held(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs, before: Longs) -> Flags:
-    """`(n, words)` the steps that each state, or what its jumps and calls lead to, can take to where it is kept.
-
-    Of `states`, and of those before them that matter to them.
-    """
-    held = np.zeros((kept.shape[0], steps.shape[0] // 64 + 1), np.uint64)
-    states = np.concatenate((states, before))
+def _hold(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs, row: Ints, held: Flags) -> None:
+    """Fill `held (found, words)`: the steps that states, and what their jumps and calls lead to, take to kept ones."""
+    held[:] = 0
     for state in states:
-        _own(nfa, steps, start, kept, state, held, state)
+        _own(nfa, steps, start, kept, state, held, row[state])
     linked = np.array([state for state in states if _is_linked(nfa, state)], np.int64)
     changed = True
     while changed:
         changed = False
         for state in linked:
             for word in range(held.shape[1]):
-                more = held[state, word] | _onward(nfa, held, state, word)
-                changed = changed or more != held[state, word]
-                held[state, word] = more
-    return held
+                more = held[row[state], word] | _onward(nfa, row, held, state, word)
+                changed = changed or more != held[row[state], word]
+                held[row[state], word] = more
 
 
 @njit(inline="always")
@@ -186,10 +218,10 @@ def _is_linked(nfa: Nfa, state: int) -> bool:
 
 
 @njit(inline="always")
-def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flags, row: int) -> None:
-    """Fill a row of `held` with the steps that the edges of a state take to where it is kept."""
+def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flags, at: int) -> None:
+    """Fill row `at` of `held` with the steps that the edges of a state take to where it is kept."""
     for word in range(held.shape[1]):
-        held[row, word] = 0
+        held[at, word] = 0
     for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
         places = kept[nfa.edge_target[e]]
         if not nfa.live[nfa.edge_target[e]]:
@@ -197,23 +229,25 @@ def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flag
         if places != 0:
             for k in range(start[nfa.edge_low[e]], start[np.int64(nfa.edge_high[e]) + 1]):
                 if places >> np.uint64(steps[k, 1]) & np.uint64(1):
-                    held[row, k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+                    held[at, k >> 6] |= np.uint64(1) << np.uint64(k & 63)
 
 
 @njit(inline="always")
-def _onward(nfa: Nfa, held: Flags, state: int, word: int) -> np.uint64:
+def _onward(nfa: Nfa, row: Ints, held: Flags, state: int, word: int) -> np.uint64:
     """One word of what is held wherever the jumps and calls of a state lead."""
     found = np.uint64(0)
     for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
-        found |= held[nfa.jump_target[j], word]
+        if row[nfa.jump_target[j]] >= 0:
+            found |= held[row[nfa.jump_target[j]], word]
     for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
-        if nfa.begin[nfa.call_rule[c]] >= 0:
-            found |= held[nfa.begin[nfa.call_rule[c]], word]
+        begin = nfa.begin[nfa.call_rule[c]]
+        if begin >= 0 and row[begin] >= 0:
+            found |= held[row[begin], word]
     return found
 
 
 @njit(cache=True)
-def _spread(nfa: Nfa, kept: Flags, states: Longs) -> None:
+def _spread(nfa: Nfa, start: Ints, kept: Flags, states: Longs) -> None:
     """Enter the largest distance to the end among the states that everyday text leads to, unless it grows and grows."""
     most = nfa.beyond.astype(np.int64)
     for _ in range(MAX_SWEEPS):
@@ -223,7 +257,7 @@ def _spread(nfa: Nfa, kept: Flags, states: Longs) -> None:
             if kept[state] != 0:
                 far = max(far, np.int64(nfa.farthest[state]))
             for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
-                if kept[nfa.edge_target[e]] != 0:
+                if kept[nfa.edge_target[e]] != 0 and _everyday(nfa, start, e):
                     far = max(far, most[nfa.edge_target[e]])
             changed = changed or far != most[state]
             most[state] = far

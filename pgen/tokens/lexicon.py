@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
 
 
-WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17
+WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17, 18
 """Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
 BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
 """Places of a trie's arrays after its first."""
@@ -35,7 +35,7 @@ MIN_KEPT = 8192
 
 
 class Lexicon(NamedTuple):
-    """`memory` is that of what stands before it; `eos` the mask of the EOS ids."""
+    """`memory` is that of all before it, `eos` the mask of the EOS ids, `max_depth` the bytes of the longest token."""
 
     trie: Trie
     slices: Slices
@@ -43,11 +43,7 @@ class Lexicon(NamedTuple):
     token_bytes: NDArray[np.uint8]
     memory: Memory
     eos: NDArray[np.uint32]
-
-    @property
-    def max_depth(self) -> int:
-        """Bytes of the longest token."""
-        return int(self.trie.depth.max())
+    max_depth: int
 
 
 @lru_cache(maxsize=16)
@@ -62,7 +58,7 @@ def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
 
 def _arrays(vocabulary: Vocabulary) -> Arrays:
     """All that a lexicon is made of, by name."""
-    trie, slices = build(vocabulary, vocabulary.text_ids.tolist()), slices_of(vocabulary)
+    trie, slices = build(vocabulary.tokens, vocabulary.text_ids.tolist()), slices_of(vocabulary)
     eos = np.zeros(-(-len(vocabulary) // 32), np.uint32)
     for token in vocabulary.eos:
         eos[token >> 5] |= np.uint32(1 << (token & 31))
@@ -87,4 +83,5 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
     memory = memory_of((trie, slices, *text.values()))
-    return Lexicon(trie, slices, text["start"], text["bytes"], memory, **below("masks", ("eos",)))
+    known = below("masks", ("eos",)) | {"max_depth": int(trie.depth.max())}
+    return Lexicon(trie, slices, text["start"], text["bytes"], memory, **known)

@@ -7,16 +7,24 @@ the sets of automaton states after exactly k characters. As long as a level hold
 states only, all tokens of up to k characters are allowed; when a level is dead, longer
 ones are not; when it is mixed, the family's own trie is walked (`walk_kernels.fill`).
 So counted repeats, which take all short words and no long ones, need no walk either.
-States from which no text of the first family ever leaves are known beforehand (`pgen.tokens.endless`).
 
 The first family, what a JSON string holds, covers all others, which are tried only if it is mixed.
-Tokens outside every family (quotes, control characters, parts of characters, long
-ones) are always walked. The idea of slicing a vocabulary is llguidance's slicer's; the
-levels are ours. Masks are exact: slices decide how a mask is computed, not what it is.
+Tokens outside every family (quotes, control characters, parts of characters, long ones) are always walked.
+
+A state that everyday text (the first family's) leads back to, as inside of most strings, is a *loop*: it allows
+every everyday token, and of the others only *tails* are walked, from the first byte on that is not everyday.
+States from which no everyday text ever leaves are known beforehand (`pgen.tokens.endless`). Where such text mostly
+falls into a loop, as in names among a hundred others, the mask is that of the loop but for tokens
+on whose way the two states differ (`walk_kernels.differ`).
+
+The idea of slicing a vocabulary is llguidance's slicer's; levels, tails and differences are ours. Masks are
+exact: slices decide how a mask is computed, not what it is.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,15 +61,18 @@ FAMILIES: tuple[tuple[ir.Ranges, ir.Ranges], ...] = (
 )
 """(first, rest) classes; the first family covers the others, of which a token belongs to the first that fits."""
 
+_EVERYDAY = re.compile("[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in _PLAIN) + "]+")
+
 
 class Slices(NamedTuple):
-    """`tries` is one trie a section: family 0's own tokens, those of family 1 …, and last what is in no family."""
+    """`tries` is one trie a section: of family 0 alone, of family 1 …, of tokens in none, of the tails of these."""
 
     tries: Trie
-    section: NDArray[np.int32]  # (F + 2,) first node of each section
+    section: NDArray[np.int32]  # (F + 3,) first node of each section
     edges: NDArray[np.int32]  # (E, 4) of the classes: state, first byte, last, state; from 0 to 1
     class_start: NDArray[np.int32]  # (2 F + 1,) first and rest class of each family, into edges
     up_to: NDArray[np.uint32]  # (F (MAX_CHARACTERS + 1), words) family by family, its tokens of up to k characters
+    everyday: NDArray[np.uint32]  # (words,) the tokens, of any length, that the first family's characters make up
 
     @property
     def widest(self) -> NDArray[np.int32]:
@@ -80,7 +91,10 @@ def slices_of(vocabulary: Vocabulary) -> Slices:
     for family in (0, *reversed(range(1, len(FAMILIES)))):
         home[ids[members[family]]] = family
     sections = [vocabulary.text_ids[home[vocabulary.text_ids] == section] for section in range(len(FAMILIES) + 1)]
-    tries, bounds = joined([build(vocabulary, section.tolist()) for section in sections])
+    tails = {i: tokens[i][_n_everyday(tokens[i]) :] for i in sections[-1].tolist()}
+    tries, bounds = joined(
+        [*(build(tokens, part.tolist()) for part in sections), build(tails, list(filter(tails.get, tails)))]
+    )
     classes = [characters(ranges).edges for ranges in chain.from_iterable(FAMILIES)]
     covered = [members[0], *(home[ids] == family for family in range(1, len(FAMILIES)))]
     return Slices(
@@ -89,7 +103,20 @@ def slices_of(vocabulary: Vocabulary) -> Slices:
         np.concatenate(classes),
         np.cumsum([0, *map(len, classes)]).astype(np.int32),
         np.concatenate([_up_to(ids[held], lengths[held], len(vocabulary)) for held in covered]),
+        _bits([*ids[members[0]].tolist(), *(i for i in tails if not tails[i])], len(vocabulary)),
     )
+
+
+def _n_everyday(token: bytes) -> int:
+    """Bytes of the longest beginning that everyday characters make up."""
+    matched = _EVERYDAY.match(token.decode(errors="surrogateescape"))
+    return len(matched[0].encode()) if matched else 0
+
+
+def _bits(ids: Sequence[int], size: int) -> NDArray[np.uint32]:
+    flags = np.zeros(-(-size // 32) * 32, np.uint8)
+    flags[ids] = 1
+    return np.packbits(flags, bitorder="little").view("<u4").astype(np.uint32, copy=False)
 
 
 def _short_text(token: bytes) -> str | None:

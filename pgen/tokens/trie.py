@@ -9,16 +9,12 @@ tokens and EOS are left out. Built in one pass over the sorted tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from pgen.tokens.vocabulary import Vocabulary
-
 
 NONE, SEVERAL = -1, -2
 
@@ -34,9 +30,8 @@ class Trie(NamedTuple):
     only: NDArray[np.int32]
 
 
-def build(vocabulary: Vocabulary, ids: Sequence[int]) -> Trie:
-    """The trie of some tokens; just a root if there are none."""
-    tokens = vocabulary.tokens
+def build(tokens: Sequence[bytes] | Mapping[int, bytes], ids: Iterable[int]) -> Trie:
+    """The trie of some tokens, looked up in a table; just a root if there are none."""
     ordered = sorted(ids, key=tokens.__getitem__)
     order, data = np.array(ordered, np.int32), [tokens[i] for i in ordered]
     lengths = np.array([len(token) for token in data], np.int64)

@@ -2,7 +2,7 @@
 
 A walk visits every trie node that the automaton can follow, each once, and skips whole
 subtrees where it dies; `fill` first judges slices of the vocabulary (`pgen.tokens.slices`)
-where words are likely. Kernels return `FULL` when the DFA has to grow. `memory` is that of
+where words are likely. Kernels return `UNKNOWN` (or `FULL`) when the DFA has to grow. `memory` is that of
 the automaton, `lexicon` that of the vocabulary (`pgen.tokens.lexicon`); known transitions are
 read in place, since a call costs more than the step.
 """
@@ -17,7 +17,6 @@ from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
     CLASS_OF,
     DEAD,
-    ENDLESS,
     FULL,
     OK,
     STATE_FARTHEST,
@@ -27,14 +26,15 @@ from pgen.automata.layout import (
     UNKNOWN,
     UNMARKED,
 )
-from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
-from pgen.tokens.endless import endless_bound
+from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows, words
+from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
 from pgen.tokens.lexicon import (
     BYTE,
     CLASS_START,
     DEPTH,
     EDGES,
     END,
+    EVERYDAY,
     FIRST,
     ONLY,
     SECTION,
@@ -59,6 +59,7 @@ NOWHERE = np.int32(-(2**30))
 LEVEL = 256
 """Automaton states that one level of a slice may hold; with more its tokens are walked."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
+SELDOM = ord("~")
 
 
 @njit(cache=True)
@@ -73,38 +74,140 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state.
 
-    `scratch` holds `4 LEVEL` ints and one for each byte of the longest token. `facts`
+    `scratch` holds `4 LEVEL` ints and two for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
-    allowed tokens lead to, or a bound on it). Returns `UNMARKED` when `Nfa.endless` is needed and not there.
+    allowed tokens lead to, or a bound on it). Returns `OK`, `UNKNOWN` when the DFA has to grow, `UNMARKED` when
+    `Nfa.endless` is needed and not there, or a state to begin from with `differ`.
     """
-    facts[0], facts[1] = 0, 0
-    section, up_to = ints(lexicon, SECTION), word_rows(lexicon, UP_TO)
-    n_families, bound = section.shape[0] - 2, endless_bound(memory, state)
-    if bound >= 0:
-        facts[0], facts[1], mask[:] = 1, bound, up_to[MAX_CHARACTERS]
-        first, end = section[n_families] + 1, section[n_families + 1]
+    facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
+    rest = section.shape[0] - 3
+    looping = loops(memory, lexicon, state, scratch)
+    if looping == UNKNOWN:
+        return UNKNOWN
+    if looping == OK:
+        facts[1], mask[:] = ints(memory, STATE_FARTHEST)[state], words(lexicon, EVERYDAY)
+        facts[0], first, end = mask.any(), section[rest + 1] + 1, section[rest + 2]
         return int(walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts))
     for letter in FREQUENT:
         target = follow(memory, state, octets(memory, CLASS_OF)[letter])
         if target == UNKNOWN:
-            return FULL
+            return UNKNOWN
         if target == DEAD:
             count = octets(lexicon, WHOLE + BYTE).shape[0]
             return int(walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts))
-    if ints(memory, ENDLESS)[ints(memory, ENDLESS).shape[0] - 1] == UNMARKED:
+    bound = endless_bound(memory, state)
+    if bound == UNMARKED:
         return UNMARKED
-    for family in range(n_families):
-        outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
-        if outcome == UNKNOWN:
-            return FULL
-        if outcome == MIXED:
-            first, end = section[family] + 1, section[family + 1]
-            if walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts) == FULL:
-                return FULL
-        elif family == 0:
-            break
-    first, end = section[n_families] + 1, section[n_families + 1]
-    return int(walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts))
+    if bound >= 0:
+        like = int(model(memory, lexicon, state, scratch))
+        if like != DEAD:
+            return like
+        facts[1], mask[:] = bound, words(lexicon, EVERYDAY)
+        facts[0] = mask.any()
+    else:
+        for family in range(rest):
+            outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
+            if outcome == UNKNOWN:
+                return UNKNOWN
+            if outcome == MIXED:
+                first, end = section[family] + 1, section[family + 1]
+                if walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts) == UNKNOWN:
+                    return UNKNOWN
+            elif family == 0:
+                break
+    return int(walk(memory, lexicon, SLICED, section[rest] + 1, section[rest + 1], state, scratch, mask, facts))
+
+
+@njit(cache=True)
+def model(memory: Memory, lexicon: Memory, state: int, scratch: Ints) -> int:
+    """The loop that a seldom letter leads to from an endless state, `DEAD` if there is none, `UNKNOWN` if full."""
+    after = follow(memory, state, octets(memory, CLASS_OF)[SELDOM])
+    outcome = loops(memory, lexicon, after, scratch) if after > DEAD else after
+    if outcome == UNKNOWN:
+        return UNKNOWN
+    return int(after) if outcome == OK else DEAD
+
+
+@njit(cache=True)
+def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
+    """Turn the mask of `other`, and its facts, into those of `state`, both of which allow all everyday tokens.
+
+    Other tokens are looked at where the two states differ. `UNKNOWN` when the DFA has to grow; nothing is lost then.
+    """
+    rest = ints(lexicon, SECTION).shape[0] - 3
+    byte, depths, end = octets(lexicon, SLICED + BYTE), ints(lexicon, SLICED + DEPTH), ints(lexicon, SLICED + END)
+    first, only = ints(lexicon, SLICED + FIRST), ints(lexicon, SLICED + ONLY)
+    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
+    farthest, largest, last = ints(memory, STATE_FARTHEST), facts[1], np.int32(-1)
+    one, half = np.uint64(1), np.uint64(scratch.shape[0] // 2)
+    scratch[0], scratch[half] = state, other
+    node, count = np.uint64(ints(lexicon, SECTION)[rest] + 1), np.uint64(ints(lexicon, SECTION)[rest + 1])
+    while node < count:
+        depth, symbol = np.uint64(depths[node]), np.uint64(class_of[np.uint64(byte[node])])
+        here, there = scratch[depth - one], scratch[half + depth - one]
+        target, before = transitions[np.uint64(here), symbol], transitions[np.uint64(there), symbol]
+        if target < 0 or before < 0:
+            target = np.int32(follow(memory, here, np.int64(symbol)))
+            before = np.int32(follow(memory, there, np.int64(symbol)))
+            if target == UNKNOWN or before == UNKNOWN:
+                return UNKNOWN
+        if target == before:
+            node = np.uint64(end[node])
+            continue
+        if target == DEAD:
+            forbid(lexicon, first[node], first[end[node]], mask)
+            node = np.uint64(end[node])
+            continue
+        scratch[depth], scratch[half + depth] = target, before
+        if only[node] != NONE and live[np.uint64(target)]:
+            allow(lexicon, SLICED, np.int64(node), mask)
+            if target != last:
+                largest, last = max(largest, farthest[np.uint64(target)]), target
+        elif only[node] != NONE:
+            forbid(lexicon, first[node], first[node + one], mask)
+        node += one
+    facts[1] = max(largest, endless_bound(memory, state))
+    return OK
+
+
+@njit(cache=True)
+def forbid(lexicon: Memory, begin: int, stop: int, mask: Mask) -> None:
+    """Clear the bits of some of the tokens of the slices' tries."""
+    tokens = ints(lexicon, SLICED + TOKENS)
+    for k in range(begin, stop):
+        mask[tokens[k] >> 5] &= ~(np.uint32(1) << np.uint32(tokens[k] & 31))
+
+
+@njit(cache=True)
+def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
+    """`OK` if every everyday character leads from a live state back to it, else `MIXED`; `UNKNOWN` if full.
+
+    `todo` holds pairs of a place inside of a character and a state of the DFA.
+    """
+    transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
+    edges, class_start = int_rows(lexicon, EDGES), ints(lexicon, CLASS_START)
+    inside, source, done, waiting = np.int32(0), np.int32(state), 0, 0
+    while octets(memory, STATE_LIVE)[state]:
+        for e in range(class_start[1], class_start[2]):
+            if edges[e, 0] != inside:
+                continue
+            last = NOWHERE
+            for symbol in range(np.uint64(class_of[edges[e, 1]]), np.uint64(class_of[edges[e, 2]]) + np.uint64(1)):
+                target = transitions[source, symbol]
+                if target < 0:
+                    target = np.int32(follow(memory, source, np.int64(symbol)))
+                    if target == UNKNOWN:
+                        return UNKNOWN
+                if target == DEAD or (edges[e, 3] == WHOLE_CHARACTER and target != state):
+                    return MIXED
+                if edges[e, 3] != WHOLE_CHARACTER and target != last:
+                    last, waiting = target, noted_pair(todo, waiting, edges[e, 3], target)
+                    if waiting < 0:
+                        return MIXED
+        if done == waiting:
+            return OK
+        inside, source, done = todo[2 * done], todo[2 * done + 1], done + 1
+    return MIXED
 
 
 @njit(cache=True)
@@ -167,7 +270,7 @@ def following(
                 last = target
                 if target == DEAD:
                     dead = True
-                elif beyond != 1:
+                elif beyond != WHOLE_CHARACTER:
                     waiting = noted_pair(todo, waiting, beyond, target)
                 elif live[target]:
                     found = noted(after, found, target)
@@ -222,7 +325,7 @@ def walk(
         if target < 0:
             target = np.int32(follow(memory, source, symbol))
             if target == UNKNOWN:
-                return FULL
+                return UNKNOWN
         if target == DEAD:
             node = np.uint64(end[node])
             continue
@@ -243,9 +346,9 @@ def walk(
 
 @njit(cache=True)
 def step(memory: Memory, lexicon: Memory, state: int, token: int) -> int:
-    """The state after a token, `DEAD` if it is not allowed, `UNKNOWN` if the DFA has to grow."""
+    """The state after a token, `DEAD` if it is not allowed or none, `UNKNOWN` if the DFA has to grow."""
     start, data = longs(lexicon, TOKEN_START), octets(lexicon, TOKEN_BYTES)
-    if start[token] == start[token + 1]:
+    if token < 0 or token + 1 >= start.shape[0] or start[token] == start[token + 1]:
         return DEAD
     state = run(memory, state, data[start[token] : start[token + 1]])
     return state if state <= DEAD or octets(memory, STATE_LIVE)[state] else DEAD

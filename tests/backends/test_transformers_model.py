@@ -9,7 +9,7 @@ import torch
 from tiny_models import ARCHITECTURES, CACHED, CONTEXT, logit_rows, tiny_model, tiny_tokenizer
 
 import pgen
-from pgen.backends.autoregressive.forward import CachedForward, PlainForward
+from pgen.backends.autoregressive.forward import TREE_TOKENS, CachedForward, PlainForward
 from pgen.backends.autoregressive.row_cache import STEP, RowCache, RowLayer
 from pgen.backends.autoregressive.row_plan import RowTable
 from pgen.backends.autoregressive.transformers_model import TransformersModel
@@ -184,7 +184,7 @@ def test_a_prompt_asked_first_is_not_computed_again(cached_model, monkeypatch):
     cached_model.next_logits([prompt] * 5)
     assert spy.shapes == [(1, 30)]
     cached_model.next_logits([(*prompt, n) for n in range(5)])
-    assert spy.shapes[1:] == [(5, 1)]
+    assert spy.shapes[1:] == [(1, 5)]
 
 
 def watched_copies(monkeypatch):
@@ -200,17 +200,25 @@ def watched_copies(monkeypatch):
     return copies
 
 
-def test_steady_decoding_sends_one_token_a_particle_and_copies_nothing(cached_model, monkeypatch):
+def steady(rng, particles):
+    return [(*p, rng.randrange(256)) for p in rng.sample(particles, len(particles))]
+
+
+def test_steady_decoding_sends_one_token_a_particle_and_copies_rows_once_when_the_tree_is_full(
+    cached_model, monkeypatch
+):
     rng = random.Random(0)
     prompt = random_tokens(rng, 30)
     particles = [(*prompt, n) for n in range(8)]
     cached_model.next_logits(particles)
+    monkeypatch.setattr(cached_model._forward._tree, "_most_branches", 20 * 8)
     spy, copies = Spy(monkeypatch, cached_model.model), watched_copies(monkeypatch)
-    for _ in range(50):
-        particles = [(*p, rng.randrange(256)) for p in rng.sample(particles, len(particles))]
+    for _ in range(40):
+        particles = steady(rng, particles)
         cached_model.next_logits(particles)
-    assert spy.shapes == [(8, 1)] * 50
-    assert not any(copies)
+    assert spy.n_tokens == 8 * 40
+    assert spy.shapes[-20:] == [(8, 1)] * 20
+    assert sum(n > 0 for n in copies) <= 1
 
 
 def test_particles_of_different_lengths_send_one_token_each(cached_model, monkeypatch):
@@ -221,7 +229,7 @@ def test_particles_of_different_lengths_send_one_token_each(cached_model, monkey
     for _ in range(20):
         particles = [(*p, rng.randrange(256)) for p in particles]
         cached_model.next_logits(particles)
-    assert spy.shapes == [(4, 1)] * 20
+    assert spy.n_tokens == 4 * 20
     assert not any(copies)
 
 
@@ -231,26 +239,6 @@ def test_duplicates_are_computed_once(cached_model, monkeypatch):
     assert spy.n_tokens == 4
     assert (logits[0] == logits[2]).all()
     assert (logits[0] != logits[1]).any()
-
-
-def test_prefixes_that_branch_are_one_pass_over_their_new_tokens(cached_model, monkeypatch):
-    prompt = random_tokens(random.Random(2), 30)
-    cached_model.next_logits([prompt])
-    spy = Spy(monkeypatch, cached_model.model)
-    cached_model.next_logits([(*prompt, 1), (*prompt, 1, 2), (*prompt, 1, 2, 3), (*prompt, 1, 4), (*prompt, 5, 6)])
-    assert spy.shapes == [(1, 6)]
-    cached_model.next_logits([(*prompt, 1, 2, 3, n) for n in range(4)] + [(*prompt, 5, 6, 7), (*prompt, 5, 6, 7, 8)])
-    assert spy.shapes[1:] == [(1, 6)]
-
-
-def test_a_tree_that_is_full_begins_anew(monkeypatch):
-    lm, oracle, rng, prompt = wrapped(), Oracle("llama"), random.Random(6), random_tokens(random.Random(2), 30)
-    lm.next_logits([prompt])
-    monkeypatch.setattr(lm._forward._tree, "_most_branches", 20)
-    for _ in range(12):
-        path = (*prompt, *random_tokens(rng, 6))
-        assert_right(lm, oracle, [path[: 31 + n] for n in range(5)])
-        assert len(lm._forward._tree) <= 50
 
 
 def allocated(lm):
@@ -364,8 +352,10 @@ def ask_ever_longer(lm, prefixes):
         lm.next_logits([p[:n] for p in prefixes])
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_an_interruption_anywhere_leaves_later_results_right(monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "most_branches"), [*((name, 0) for name in PLACES), ("update", TREE_TOKENS), ("allocate", TREE_TOKENS)]
+)
+def test_an_interruption_anywhere_leaves_later_results_right(monkeypatch, name, most_branches):
     oracle, rng = Oracle("llama"), random.Random(9)
     owner, counts = PLACES[name]
     known = [random_tokens(rng, n) for n in (4, 12, 30)]
@@ -373,6 +363,7 @@ def test_an_interruption_anywhere_leaves_later_results_right(monkeypatch, name):
     for left in counts:
         lm = wrapped()
         lm.next_logits(known)
+        lm._forward._tree._most_branches = most_branches
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, interrupting(getattr(owner, name), left))
             with pytest.raises(KeyboardInterrupt):
@@ -387,6 +378,7 @@ def test_an_interruption_between_copies_forgets_what_was_overwritten(monkeypatch
     known = [random_tokens(rng, 20) for _ in range(4)]
     lm = wrapped(cache_bytes=4 * STEP * TOKEN_BYTES)
     lm.next_logits(known)
+    lm._forward._tree._most_branches = 0
     with monkeypatch.context() as patch:
         patch.setattr(RowTable, "hold", interrupting(RowTable.hold, left))
         with pytest.raises(KeyboardInterrupt):

@@ -8,7 +8,7 @@ import pytest
 
 import pgen
 from pgen.chains.byte_ngram import END, ByteNgram
-from pgen.chains.lookahead import Lookahead, token_bytes
+from pgen.chains.lookahead import NgramLookahead, token_bytes
 from pgen.testing.enumeration import enumerate_outcomes
 from pgen.testing.laws import check_proper_weights
 from pgen.testing.oracles import random_model, text_masses
@@ -54,7 +54,7 @@ def test_expected_masses_equal_sums_over_texts(ending):
     endings = {"eos": members, "match": members, "prefix": members, "stop": [m + "!" for m in members] + members}[
         ending
     ]
-    ahead = Lookahead(pgen.choice(*endings), NGRAM, ending)
+    ahead = NgramLookahead(pgen.choice(*endings), NGRAM, ending)
     for prefix in (b"", b"a", b"ab", b"b", b"aba"):
         state, context = ahead.advance(ahead.start, prefix)
         expected = sum(ended(member.encode(), prefix, context, ending, endings) for member in endings)
@@ -74,7 +74,7 @@ def ended(member, prefix, context, ending, members):
 
 
 def test_languages_with_loops_converge():
-    ahead = Lookahead(pgen.Regex("[ab]*"), NGRAM, "eos")
+    ahead = NgramLookahead(pgen.Regex("[ab]*"), NGRAM, "eos")
     total, level = 0.0, [(1.0, 0)]
     for _ in range(12):
         total += sum(mass * NGRAM.probabilities[context, END] for mass, context in level)
@@ -89,7 +89,7 @@ def test_languages_with_loops_converge():
 
 
 def test_tokens_are_followed_byte_by_byte():
-    ahead = Lookahead(pgen.Regex("(ab)*a?"), NGRAM, "eos")
+    ahead = NgramLookahead(pgen.Regex("(ab)*a?"), NGRAM, "eos")
     position = ahead.advance(ahead.start, b"a")
     after = ahead.log_after(position, token_bytes(PIECES))
     for token in PIECES.text_ids:
@@ -97,7 +97,7 @@ def test_tokens_are_followed_byte_by_byte():
 
 
 def test_long_texts_do_not_underflow():
-    ahead = Lookahead(pgen.literal("xyz" * 300), NGRAM, "eos")
+    ahead = NgramLookahead(pgen.literal("xyz" * 300), NGRAM, "eos")
     assert np.isfinite(ahead.log_expected).all()
 
 

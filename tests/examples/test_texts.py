@@ -20,7 +20,7 @@ def test_the_middle_of_a_story_is_weighed_by_its_ending():
     posterior = pgen.infer(distribution, method=EXACT)
     assert posterior.probabilities() == pytest.approx(normalized(expected.items()))
     assert posterior.log_evidence == pytest.approx(math.log(sum(expected.values())))
-    assert all(text == f"a b{text.holes['middle']} b" for text in posterior.values)
+    assert all(text == f"{text.holes['middle']} b" for text in posterior.values)
     sampled = pgen.infer(distribution, method=pgen.SMC(2000, resample="tokens", lookahead=0)).probabilities()
     exact = posterior.probabilities()
     assert sum(abs(sampled.get(text, 0.0) - share) for text, share in exact.items()) / 2 < 0.05
@@ -38,6 +38,9 @@ def test_a_poem_keeps_to_its_word_lengths():
     assert posterior.probabilities() == pytest.approx(normalized(expected.items()))
     assert not form.matches("a ab")
     assert not form.matches("a ab\na")
+    known = poem.poems(((1, 2), (2,)), words=("a", "ab", "ba", "abb"))
+    assert known.matches("a ab\nba")
+    assert not known.matches("b ab\nba")
 
 
 SCOPE = {"n": "int", "word": "str", "other": "str"}

@@ -25,10 +25,10 @@ def compare(device, batch, single, states):
     rows, members, fewest = device.rows(batch).numpy(), device.is_member(batch), device.fewest(batch)
     for b, state in enumerate(states):
         n_gaps = len(state.tokens) + 1
-        assert np.array_equal(np.minimum(rows[b, :n_gaps], FAR), single.rows(state))
+        assert np.array_equal(np.minimum(rows[b, :n_gaps], FAR), single.look(state).rows)
         assert (rows[b, n_gaps:] == FAR).all()
-        assert int(fewest[b]) == single.fewest(state)
-        assert bool(members[b]) == single.is_member(state)
+        assert int(fewest[b]) == single.look(state).fewest
+        assert bool(members[b]) == single.look(state).is_member
     for left in (0, 1, 3):
         allowed = device.allowed(batch, torch.full((len(states),), left))
         for b, state in enumerate(states):
@@ -86,10 +86,10 @@ def test_masses_are_those_of_single_steps(seed):
     found = device_masses(torch.tensor(log_probs), torch.tensor(stop), [hole], device.is_member(batch))
     for b, sequence in enumerate(sequences):
         state = single.start(sequence)
-        slots = OpenSlots(1, single.rows(state), left[b] - 1, single.class_of)
-        expected = masses(Insertions(log_probs[b], stop[b]), Choice([slots], single.is_member(state)))
+        slots = OpenSlots(1, single.look(state).rows, left[b] - 1, single.class_of)
+        expected = masses(Insertions(log_probs[b], stop[b]), Choice([slots], single.look(state).is_member))
         assert float(found.stop[b]) == pytest.approx(expected.stop, abs=1e-12)
-        np.testing.assert_allclose(found.tokens[b, 1 : len(sequence) + 2], expected.tokens, atol=1e-12)
+        np.testing.assert_allclose(found.tokens[b, 1 : len(sequence) + 2], expected.share * expected.tokens, atol=1e-12)
         assert float(found.tokens[b].sum()) == pytest.approx(expected.sums.sum(), abs=1e-12)
 
 

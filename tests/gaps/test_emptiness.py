@@ -58,7 +58,7 @@ def test_holes_of_any_width_agree_with_gaps_that_have_room(name):
         for _ in range(4):
             sequence = tuple(choose.randrange(4) for _ in range(choose.randint(0, 3)))
             parts = [Hole(), *(part for t in sequence for part in (vocabulary.tokens[t], Hole()))]
-            assert completable(grammar, vocabulary, parts) == (gaps.fewest(gaps.start(sequence)) < FAR)
+            assert completable(grammar, vocabulary, parts) == (gaps.look(gaps.start(sequence)).fewest < FAR)
             checked += 1
 
 

@@ -56,7 +56,7 @@ def test_masks_with_budgets_equal_the_enumeration_of_all_members(name):
         ]
         gaps = GrammarGaps(grammar, vocabulary)
         state = gaps.start(sequence)
-        rows, fewest = gaps.rows(state)[:, gaps.class_of], gaps.fewest(state)
+        rows, fewest = gaps.look(state).rows[:, gaps.class_of], gaps.look(state).fewest
         least = min((len(member) - len(sequence) for member in members), default=None)
         assert fewest == least if least is not None else fewest > room
         for gap, token in itertools.product(range(len(sequence) + 1), range(n_tokens)):
@@ -65,7 +65,7 @@ def test_masks_with_budgets_equal_the_enumeration_of_all_members(name):
             assert rows[gap, token] == least if least is not None else rows[gap, token] >= room, (sequence, gap, token)
             found[least is not None] += 1
         assert (rows[:, -1] == FAR).all()
-        assert gaps.is_member(state) == grammar.matches(vocabulary.decode(sequence))
+        assert gaps.look(state).is_member == grammar.matches(vocabulary.decode(sequence))
     assert min(found.values()) > 0
 
 
@@ -81,10 +81,11 @@ def test_distances_agree_with_those_of_a_table_that_has_room(name):
         counted, gaps = GapAutomaton(table, budgeted=True), GrammarGaps(grammar, vocabulary)
         far, state = counted.start(sequence), gaps.start(sequence)
         expected, rows = (
-            each[:, owner.class_of] for each, owner in ((counted.rows(far), counted), (gaps.rows(state), gaps))
+            each[:, owner.class_of]
+            for each, owner in ((counted.look(far).rows, counted), (gaps.look(state).rows, gaps))
         )
         assert np.array_equal(np.where(rows < most, rows, FAR), np.where(expected < most, expected, FAR))
-        assert min(gaps.fewest(state), most + 1) == min(counted.fewest(far), most + 1)
+        assert min(gaps.look(state).fewest, most + 1) == min(counted.look(far).fewest, most + 1)
         for gap, token in np.argwhere(expected < FAR)[:3].tolist():
             assert gaps.insert(state, gap, token).tokens == counted.insert(far, gap, token).tokens
         compared += expected.size
@@ -116,9 +117,9 @@ def test_a_grammar_that_no_table_holds():
     gaps = InsertionProcess(lm.text("", max_tokens=60).given(pgen.Grammar("json")))._gaps[0]
     assert isinstance(gaps, GrammarGaps)
     sequence = vocabulary.encode('{"t:]')
-    rows = gaps.rows(gaps.start(sequence))[:, gaps.class_of]
+    rows = gaps.look(gaps.start(sequence)).rows[:, gaps.class_of]
     assert 0 < (rows < FAR).sum() < rows.size
-    assert gaps.fewest(gaps.start(vocabulary.encode('{"t'))) == 4  # ":0}
+    assert gaps.look(gaps.start(vocabulary.encode('{"t'))).fewest == 4  # ":0}
     for gap in (0, 2, len(sequence)):
         for token in range(len(letters)):
             grown = [vocabulary.tokens[t] for t in (*sequence[:gap], token, *sequence[gap:])]

@@ -39,7 +39,7 @@ def test_masses_are_those_of_what_is_allowed_among_open_slots(dtype):
         step, choice = random_step(seed, dtype)
         tokens, stop = defined(step, choice)
         found = masses(step, choice)
-        np.testing.assert_allclose(found.tokens, tokens, atol=1e-15)
+        np.testing.assert_allclose(found.share * found.tokens, tokens, atol=1e-15)
         np.testing.assert_allclose(found.sums, tokens.sum(1), atol=1e-15)
         assert found.stop == pytest.approx(stop, abs=1e-15)
         assert found.slots.tolist() == [0, 1, 3, 4, 5] and found.precise == (dtype == np.float64)
@@ -51,9 +51,12 @@ def test_every_outcome_is_drawn_in_proportion_to_its_mass():
     for seed in range(12):
         step, choice = random_step(seed, np.float64)
         found = masses(step, choice)
-        expected = {(int(found.slots[i]), int(t)): found.tokens[i, t] for i, t in np.argwhere(found.tokens).tolist()}
+        expected = {
+            (int(found.slots[i]), int(t)): found.share * found.tokens[i, t]
+            for i, t in np.argwhere(found.tokens).tolist()
+        }
         expected |= {(STOP, STOP): found.stop} if found.stop else {}
-        total = found.stop + found.tokens.sum()
+        total = found.stop + found.share * found.tokens.sum()
         drawn: dict[tuple[int, int], float] = {}
         for probability, one in enumerate_outcomes(lambda rng, f=found: draw(f, rng)):
             drawn[one.slot, one.token] = drawn.get((one.slot, one.token), 0.0) + probability

@@ -72,7 +72,7 @@ def test_masks_of_merged_tables_equal_a_search_over_all_insertions():
         table = TokenTable(np.arange(len(tokens), dtype=np.int32), delta, accepting, nearest)
         gaps = GapAutomaton(merged(table), budgeted=True)
         sequence = tuple(choose.randrange(len(tokens)) for _ in range(choose.randint(0, 4)))
-        rows = gaps.rows(gaps.start(sequence))
+        rows = gaps.look(gaps.start(sequence)).rows
         for gap in range(len(sequence) + 1):
             for token in range(len(tokens)):
                 fewest = fewest_insertions(automaton, tokens, (*sequence[:gap], token, *sequence[gap:]))

@@ -4,6 +4,7 @@ import math
 import time
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from byte_model import byte_model
 from cases import VOCABULARIES
@@ -95,6 +96,32 @@ def test_chains_and_rejection_keep_what_they_have():
     assert "the budget was spent" in drawn.notes
     exact = pgen.infer(two_words, method=pgen.Enumerate())
     assert drawn.log_evidence == pytest.approx(exact.log_evidence, abs=4 / math.sqrt(len(drawn.values)))
+
+
+def test_replicates_that_are_complete_count_when_the_others_are_not():
+    method = pgen.Replicated(pgen.Importance(4, lookahead=0), runs=8)
+    full = pgen.infer(two_words, method=method, seed=1)
+    stopped = pgen.infer(two_words, method=method, seed=1, budget=full.n_evaluations // 2)
+    n_complete = len(stopped.log_evidences)
+    assert 2 <= n_complete < 8
+    assert stopped.log_evidences == full.log_evidences[:n_complete]
+    assert stopped.log_evidence == pytest.approx(math.log(np.mean(np.exp(full.log_evidences[:n_complete]))))
+    assert f"the budget was spent after {n_complete} of 8 replicates" in stopped.notes
+    with pytest.raises(pgen.LimitExceeded, match="budget"):
+        pgen.infer(two_words, method=method, budget=2)
+
+    def program():
+        return str(pgen.sample("x", lm.text("", max_tokens=7, end="eos").given(pgen.Regex("[ab]{1,7}"))))
+
+    method = pgen.Replicated(pgen.Importance(4, lookahead=0), runs=3)
+    lm = Interrupting(10**9, MODEL)
+    pgen.infer(program, method=method)
+    n_calls = 10**9 - lm.n_left
+    for at in range(n_calls // 2, n_calls):
+        lm = Interrupting(at, MODEL)
+        interrupted = pgen.infer(program, method=method)
+        assert any("interrupted after" in note for note in interrupted.notes)
+        assert lm.n_left == 0, "no model is asked after the interrupt"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import pgen
+from pgen.backends.tabular import TabularAR
 from pgen.errors import CriticError
 from pgen.inference.context import Context
 from pgen.inference.infer import run
@@ -62,7 +63,10 @@ def limit(distribution):
     return distribution.max_tokens
 
 
-@pytest.mark.parametrize(("proposal", "at"), [("mask", "token"), ("awrs", "token"), ("auto", "word"), ("awrs", "text")])
+@pytest.mark.parametrize(
+    ("proposal", "at"),
+    [("mask", "token"), ("awrs", "token"), ("awrs-recursive", "word"), ("auto", "word"), ("awrs", "text")],
+)
 @pytest.mark.parametrize("name", CASES)
 def test_predicates_are_properly_weighted(name, at, proposal):
     plain = CASES[name](random_model(LETTERS, 3))
@@ -74,6 +78,19 @@ def test_predicates_are_properly_weighted(name, at, proposal):
     exact = pgen.infer(judged, method=pgen.Enumerate())
     assert math.exp(exact.log_evidence) == pytest.approx(sum(expected.values()), abs=1e-10)
     assert {x: p * math.exp(exact.log_evidence) for x, p in exact.probabilities().items()} == pytest.approx(expected)
+
+
+def test_the_estimator_may_be_named():
+    """Recursive weights have two values a token, geometric ones as many as there are numbers of rejections."""
+    fair = TabularAR(LETTERS, lambda tokens: [math.log(1 / 3)] * 3)
+    plain, expected = fair.text("", max_tokens=1, end="prefix").given(pgen.choice("a", "b")), 1 / 3
+    found = {}
+    for name in ("awrs-recursive", "awrs-geometric"):
+        judged = plain.where(lambda text: text != "a", proposal=name)
+        posterior = pgen.infer(judged, method=pgen.Importance(400, lookahead=0))
+        assert math.exp(posterior.log_evidence) == pytest.approx(expected, rel=0.2)
+        found[name] = len(set(posterior.log_weights.round(9)))
+    assert found["awrs-recursive"] <= 2 < found["awrs-geometric"]
 
 
 @pytest.mark.parametrize("vocabulary", [LETTERS, PIECES])

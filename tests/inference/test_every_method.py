@@ -408,7 +408,7 @@ def total_variation(p, q):
 
 def test_the_table_has_every_method():
     """A method that is added to the package must be added here, or have a suite of its own."""
-    elsewhere = {"Rejection", "Replicated", "Gibbs", "Bidirectional", "RegenerateHole", "Remask"}
+    elsewhere = {"AdaptiveRejection", "Rejection", "Replicated", "Gibbs", "Bidirectional", "RegenerateHole", "Remask"}
     here = {type(method).__name__ for method in itertools.chain(UNBIASED, KERNELS, TEXT_KERNELS, CONSISTENT, HEURISTIC)}
     here |= {"Enumerate", "MostLikely"}
     public = set()

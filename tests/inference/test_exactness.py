@@ -12,6 +12,8 @@ from pgen.testing.laws import check_batch_independence, check_proper_weights
 
 CASES = generated(220, seed=1, max_tokens=3)
 SMALL = generated(60, seed=2, max_tokens=2)
+FEW_PATHS = [case for i, case in enumerate(SMALL) if i not in (12, 13, 41, 45, 54)]
+"""Those in which two particles can take at most `MAX_PATHS` ways."""
 MAX_PATHS = 1_500
 
 
@@ -36,15 +38,12 @@ def test_importance_sampling_is_properly_weighted(case, lookahead):
     check_proper_weights(case.program, pgen.Importance(1, lookahead=lookahead), case.target)
 
 
-@pytest.mark.parametrize("case", **named(SMALL))
+@pytest.mark.parametrize("case", **named(FEW_PATHS))
 def test_smc_is_properly_weighted(case):
     resampling = sorted(["systematic", "stratified", "multinomial", "residual"])[len(case.name) % 4]
     resample = ["choices", "tokens"][len(case.target) % 2]
     method = pgen.SMC(2, ess_threshold=1.0, resampling=resampling, resample=resample, lookahead=0)
-    try:
-        check_proper_weights(case.program, method, case.target, max_paths=MAX_PATHS)
-    except pgen.LimitExceeded:
-        pytest.skip(f"more than {MAX_PATHS} paths")
+    check_proper_weights(case.program, method, case.target, max_paths=MAX_PATHS)
 
 
 @pytest.mark.parametrize("case", **named(SMALL[:20]))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from cases import VOCABULARIES
 from insertion_oracles import random_insertion
@@ -10,6 +11,9 @@ from insertion_oracles import text_masses as insertion_masses
 import pgen
 from pgen.backends.tabular import TabularAR
 from pgen.errors import CriticError
+from pgen.inference.context import Context
+from pgen.inference.places import Places
+from pgen.programs.machine import Machine
 from pgen.testing.laws import check_proper_weights
 from pgen.testing.oracles import random_model, text_masses
 
@@ -118,6 +122,18 @@ def test_a_normalised_text_weighs_at_most_one_however_improbable_its_language(ra
     assert high == pytest.approx(math.log(share + pruned))
     proven = pgen.infer(text, method=pgen.MostLikely())
     assert proven.mode() == ("Paris" if share > 0.5 else "London")
+
+
+def test_a_text_whose_beginnings_are_texts_is_bounded_wherever_it_stands():
+    """Under end="prefix" every length counts, the empty one too: three times 1 if two tokens are sure to come."""
+    lm = TabularAR(VOCABULARIES["letters"], lambda tokens: [0.0, -math.inf, -math.inf])
+    text = lm.text("", max_tokens=2, end="prefix").given(pgen.Regex("[ab]*"))
+    places = Places(Machine(lambda: pgen.sample("x", text), (), {}), Context())
+    start = places.start()
+    assert math.exp(places.log_bound(start)) == pytest.approx(3.0)
+    (outcomes,) = places.outcomes([start])
+    assert np.exp(places.log_bounds(start, outcomes)) == pytest.approx([1.0, 2.0])
+    assert math.exp(pgen.infer(text, method=pgen.Enumerate()).log_evidence) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("method", [*METHODS, pgen.ASAp(3)])

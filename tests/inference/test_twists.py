@@ -120,7 +120,7 @@ def test_misuse_is_told():
     text = random_model(pgen.Vocabulary([b"a", b"<eos>"], eos=1), 1).text("", max_tokens=2)
     with pytest.raises(pgen.InvalidArgument, match="learned over 3 tokens"):
         pgen.infer(text.guided(scrambled(0)), method=pgen.Importance(1))
-    with pytest.raises(pgen.InvalidArgument, match=r"guided takes a pgen\.ByteNgram or a twist"):
+    with pytest.raises(pgen.InvalidArgument, match=r"guided takes a pgen\.ByteNgram, a pgen\.ByteHMM or a twist"):
         pgen.infer(text.guided("hope"), method=pgen.Importance(1))
     with pytest.raises(pgen.InvalidArgument, match="Rollouts"):
         pgen.Rollouts(0)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pgen.automata.acceptor import accepts
+from pgen.automata.acceptor import accepts, shortest_bytes
 from pgen.language.json_schema import JSONSchema
+from pgen.tokens import Vocabulary
 
 VALUES = {"a": "1", "b": '"x"', "c": "[]", "d": "true", "e": "null"}
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -78,3 +79,33 @@ def test_many_objects_share_the_steps_of_a_schema() -> None:
     language = JSONSchema(schema, property_order="any")
     left = [fact.pointer for fact in language.residual if fact.pointer and fact.description.startswith("required")]
     assert "/properties/p00" not in left and "/properties/p39" in left
+
+
+BYTES = Vocabulary([bytes([i]) for i in range(256)] + [b"</s>"], eos=256)
+WIDE: dict[str, dict[str, Any]] = {
+    "required": {"required": ["p0", "p1", "p2", "p3"], "additionalProperties": False},
+    "undeclared": {"required": ["p0"], "additionalProperties": {"type": "boolean"}},
+    "none required": {"additionalProperties": {"type": "array", "minItems": 3}, "minProperties": 2},
+    "patterns": {"required": ["p1"], "patternProperties": {"^x{3}": {"type": "null"}}, "additionalProperties": False},
+    "names": {"required": ["p1"], "propertyNames": {"minLength": 2}},
+    "bounded": {"required": ["p1", "p2"], "maxProperties": 2},
+}
+
+
+@pytest.mark.parametrize("n_names", [4, 7])
+@pytest.mark.parametrize("more", WIDE.values(), ids=WIDE)
+def test_larger_objects_are_as_short_before_they_are_written(more: dict[str, Any], n_names: int) -> None:
+    """Masks know the length of what is written later, which is less where required properties are residual."""
+    names = [f"p{i}" for i in range(n_names)]
+    item = {"type": "object", "properties": {name: {"type": "integer", "minimum": 10} for name in names}, **more}
+    schema = {"type": "array", "minItems": 2, "items": item}
+    language = JSONSchema(schema, whitespace="compact", property_order="any")
+    automaton = language.compile(BYTES)
+    assert automaton.distance_to_accept(automaton.start) == shortest_bytes(language.node)
+
+
+def test_wide_constants_are_as_short_before_they_are_written() -> None:
+    value = {"a": 1, "b": 22, "c": [{"x": 10, "y": 11, "z": 12, "w": 13}], "d": 3}
+    language = JSONSchema({"items": {"enum": [value, "a string that is longer"]}, "minItems": 1}, property_order="any")
+    automaton = language.compile(BYTES)
+    assert automaton.distance_to_accept(automaton.start) == shortest_bytes(language.node)

@@ -85,7 +85,8 @@ def test_malformed_schemas(schema: Any, pointer: str, said: str) -> None:
 UNSUPPORTED: list[tuple[Any, str, str]] = [
     ({"$ref": "https://example.com/s.json"}, "/$ref", "leaves the document"),
     ({"items": {"$id": "http://x/y", "$ref": "z"}}, "/items/$ref", "leaves the document"),
-    ({"properties": {"a": {"pattern": r"(a)\1"}}}, "/properties/a/pattern", "reference"),
+    ({"patternProperties": {r"(a)\1": {}}}, r"/patternProperties/(a)\1", "reference"),
+    ({"$ref": "https://json-schema.org/draft/2031/schema"}, "/$ref", "leaves the document"),
     ({"$schema": "http://json-schema.org/draft-03/schema#"}, "/$schema", "draft 3"),
 ]
 

@@ -391,3 +391,42 @@ def test_references_out_of_the_document() -> None:
     assert JSONSchema(language) == language
     unique = JSONSchema(schema | {"uniqueItems": True}, resources=resources)
     assert (unique.matches("[1, 2]"), unique.matches("[1, 1]")) == (True, False)
+
+
+METASCHEMA_PARTS: list[tuple[str, str, str]] = [
+    (f"{DRAFT_4}/definitions/positiveInteger", "3", "-3"),
+    (f"{DRAFT_7}/properties/title", '"t"', "1"),
+    ("https://json-schema.org/draft/2020-12/meta/validation#/$defs/stringArray", '["a"]', '["a", "a"]'),
+    (f"{DRAFT_6}", '{"minItems": 1}', '{"minItems": -1}'),
+]
+
+
+@pytest.mark.parametrize(("reference", "inside", "outside"), METASCHEMA_PARTS)
+def test_references_into_the_metaschemas(reference: str, inside: str, outside: str) -> None:
+    language = JSONSchema({"$ref": reference})
+    assert "$ref at /$ref" in [fact.description for fact in language.residual]
+    assert language.matches(inside) and not language.matches(outside)
+
+
+@pytest.mark.parametrize("part", ["/definitions/none", "none"])
+def test_references_to_nothing_in_a_metaschema(part: str) -> None:
+    with pytest.raises(InvalidLanguage, match="leads nowhere"):
+        JSONSchema({"$ref": f"{DRAFT_7.rstrip('#')}#{part}"})
+
+
+@pytest.mark.parametrize("length", [40, 90])
+def test_long_chains_of_references(length: int) -> None:
+    """What lies deep behind references is read later, and what it says still holds."""
+    chain = {f"s{i}": {"properties": {"n": {"$ref": f"#/$defs/s{i + 1}"}}} for i in range(length)}
+    chain[f"s{length}"] = {"type": "integer", "minimum": 7}
+    language = JSONSchema({"$defs": chain, "$ref": "#/$defs/s0"})
+    inside, outside = ('{"n": ' * length + number + "}" * length for number in ("7", "6"))
+    assert language.matches(inside) and not language.completable(outside)
+
+
+def test_long_chains_without_content() -> None:
+    """Chains that end, and a circle of the same length."""
+    chain = {f"s{i}": {"$ref": f"#/$defs/s{i + 1}"} for i in range(100)}
+    assert JSONSchema({"$defs": {**chain, "s100": {"type": "integer"}}, "$ref": "#/$defs/s0"}).matches("1")
+    with pytest.raises(InvalidLanguage, match="circle without content"):
+        JSONSchema({"$defs": {**chain, "s100": {"$ref": "#/$defs/s0"}}, "$ref": "#/$defs/s0"})

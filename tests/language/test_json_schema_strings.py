@@ -17,6 +17,7 @@ from pgen.language import ir
 from pgen.language.json_schema import JSONSchema, SchemaWarning
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.spelling import body, quoted, spelled
+from pgen.tokens import Vocabulary
 
 CHARACTERS = st.one_of(
     st.sampled_from('a"\\/\b\f\n\r\t\x00\x1f\x7f é\u2028\ud7ff\ue000\uffff\U00010000\U0010ffff😀'),
@@ -118,10 +119,63 @@ def test_malformed_patterns_name_their_place(pattern: str) -> None:
     assert caught.value.pointer == "/properties/a~1b/pattern"
 
 
-def test_irregular_patterns_are_unsupported() -> None:
+IRREGULAR = {r"^(a|b)\1$": ("aa", "ab"), r"^\bx+\b$": ("xx", "x-"), r"(?<=a)b": ("cab", "cb"), r"^a++b$": ("aab", "a")}
+
+
+@pytest.mark.parametrize(("pattern", "texts"), IRREGULAR.items(), ids=list(IRREGULAR))
+def test_irregular_patterns_are_left_to_complete_values(pattern: str, texts: tuple[str, str]) -> None:
+    schema = {"type": "object", "properties": {"s": {"type": "string", "pattern": pattern}}}
+    language = JSONSchema(schema)
+    assert "pattern at /properties/s/pattern" in [fact.description for fact in language.residual]
+    assert [language.matches(json.dumps({"s": text})) for text in texts] == [True, False]
+
+
+def test_irregular_patterns_are_negated_on_complete_values() -> None:
+    language = JSONSchema({"type": "string", "not": {"pattern": r"^(a|b)\1$"}})
+    assert language.matches('"ab"') and not language.matches('"aa"')
+
+
+def test_irregular_patterns_of_names_are_unsupported() -> None:
     with pytest.raises(UnsupportedFeature) as caught:
-        JSONSchema({"type": "string", "pattern": r"(a)\1"})
-    assert caught.value.pointer == "/pattern"
+        JSONSchema({"patternProperties": {r"(a)\1": {}}})
+    assert caught.value.pointer == r"/patternProperties/(a)\1"
+
+
+ECMA_SPELLINGS: list[tuple[str, str, str]] = [
+    (r"^(?<year>[0-9]{4})-(?<month>[0-9]{2})$", "2031-07", "2031"),
+    (r"^\u{1F600}[\u{41}-\u{43}]$", "\U0001f600B", "\U0001f600D"),
+    (r"^[\u{2D}a]+$", "-a", "b"),
+    (r"^[\w-.]+$", "a-.b", "a b"),
+    (r"^[a-\d]+$", "a-1", "b"),
+    (r"^[^\s-x]$", "a", "-"),
+    (r"^\\u{3}\d-\(?<$", "\\uuu1-(<", "uuu1-<"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "inside", "outside"), ECMA_SPELLINGS)
+def test_spellings_of_ecma_that_python_lacks(pattern: str, inside: str, outside: str) -> None:
+    schema = {"type": "string", "pattern": pattern}
+    assert accepts(schema, inside) and not accepts(schema, outside)
+
+
+def test_code_points_beyond_unicode_are_mistakes() -> None:
+    with pytest.raises(InvalidLanguage, match="code point"):
+        JSONSchema({"pattern": r"\u{110000}"})
+
+
+HUGE: list[tuple[dict[str, Any], str, str]] = [
+    ({"type": "string", "minLength": 1, "maxLength": 2**31 - 1}, '"a"', '""'),
+    ({"type": "array", "items": {"type": "integer"}, "maxItems": 10**9}, "[1, 2]", '["a"]'),
+    ({"type": "object", "maxProperties": 10**12, "properties": {"a": {"type": "null"}}}, '{"a": null}', '{"a": 1}'),
+]
+
+
+@pytest.mark.parametrize(("schema", "inside", "outside"), HUGE)
+def test_huge_upper_bounds_are_left_to_complete_values(schema: dict[str, Any], inside: str, outside: str) -> None:
+    language = JSONSchema(schema)
+    keyword = next(name for name in schema if name.startswith("max"))
+    assert f"{keyword} at /{keyword}" in [fact.description for fact in language.residual]
+    assert language.matches(inside) and not language.matches(outside)
 
 
 CHECKER = Draft202012Validator.FORMAT_CHECKER
@@ -205,3 +259,13 @@ def test_patterns_within_lengths(pattern: str, low: int, high: int | None) -> No
         assert valid == []
         return
     assert [text for text in texts if language.matches(json.dumps(text))] == valid
+
+
+@pytest.mark.parametrize("more", [{"properties": {"\ud800": {"type": "integer"}}}, {"required": ["\ud800"]}])
+@pytest.mark.parametrize("order", ["declared", "any"])
+def test_names_with_lone_surrogates(more: dict[str, Any], order: str) -> None:
+    language = JSONSchema({"type": "object", "additionalProperties": {"type": "integer"}, **more}, property_order=order)
+    vocabulary = Vocabulary([bytes([i]) for i in range(256)] + [b"</s>"], eos=256)
+    automaton = language.compile(vocabulary)
+    assert automaton.accepts(b'{"\\ud800": 1, "a": 2}')
+    assert language.matches(r'{"\ud800": 1, "a": 2}') and not language.matches(r'{"\ud800": "x"}')

@@ -97,3 +97,8 @@ def test_packing_is_undone_by_unpacking(case):
     size, tokens = case
     assert unpack(pack(sorted(tokens), size), size).tolist() == sorted(tokens)
     assert len(pack(sorted(tokens), size)) == -(-size // 32)
+
+
+def test_few_tokens_of_a_large_vocabulary_are_found_and_none_beyond_its_size():
+    tokens = [0, 31, 32, 63, 4_000, 4_999, 5_000, 5_020]
+    assert unpack(pack(tokens, 5_024), 5_001).tolist() == tokens[:-1]

@@ -30,6 +30,7 @@ LANGUAGES = {
     "bounded strings": pgen.JSONSchema({"anyOf": [{"type": "string", "maxLength": 30}, OPEN]}),
     "text": pgen.Regex(r'"([^"\\\x00-\x1f]|\\["n])*"x{9}'),
     "long, then not": pgen.Regex(r".{0,40}|[ts]+"),
+    "not empty": pgen.Regex(r'"[^"\\\x00-\x1f]+"y'),
     "but one character": pgen.Regex(r"[^本]*"),
     "but one after a while": pgen.Regex(r"[eta]{2,6}[^本]*|[^e]*"),
     "grammar": pgen.Grammar('start: "(" start ")" | QUOTED\nQUOTED: /"[^"]*"/'),
@@ -79,12 +80,27 @@ def test_budgets(name, budget):
                 assert mask[token] == fits, (beginning, TOKENS[token])
 
 
+def mark(dfa, parts):
+    assert set(dfa.nfa.endless.tolist()) == {UNMARKED}
+    for part in parts:
+        mark_endless(dfa.nfa, lexicon_of(VOCABULARY).slices.widest, part.astype(np.int32))
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_marks_do_not_depend_on_where_they_begin(name):
+    """State by state in any order, each with what lies around it, or all at once."""
+    at_once, one_by_one = (LazyDFA(fragment(LANGUAGES[name].node)) for _ in range(2))
+    states = np.arange(len(at_once.nfa.endless))
+    mark(at_once, [states])
+    mark(one_by_one, np.random.default_rng(4).permutation(states)[:, None])
+    assert (one_by_one.nfa.endless == at_once.nfa.endless).all()
+
+
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_everyday_text_never_leaves_endless_states(name):
     """Each endless NFA state on its own, along random characters of the class."""
     dfa = LazyDFA(fragment(LANGUAGES[name].node))
-    assert set(dfa.nfa.endless.tolist()) == {UNMARKED}
-    mark_endless(dfa.nfa, lexicon_of(VOCABULARY).slices.widest)
+    mark(dfa, [np.arange(len(dfa.nfa.endless))])
     endless = np.flatnonzero(dfa.nfa.endless >= 0)
     assert bool(len(endless)) == (name in ENDLESS)
     rng = random.Random(3)

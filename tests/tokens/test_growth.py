@@ -1,5 +1,6 @@
 """Parts that are written when a walk gets there: nothing but the time of it may tell."""
 
+import json
 import pickle
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 import pgen
 from pgen.automata import acceptor, growth
 from pgen.automata.arrays import UNWRITTEN
+from pgen.automata.dfa import LazyDFA
 from pgen.language import ir
 from pgen.language.json_schema.spelling import others, spelled
 from pgen.tokens import Vocabulary
@@ -111,6 +113,21 @@ def test_parts_are_as_short_as_they_say(name, ahead):
         for rule in unwritten:
             dfa._write(int(rule))
     assert dfa.nfa.nearest[0] == acceptor.shortest_bytes(language.node)
+
+
+@pytest.mark.parametrize("whitespace", ["default", "any", "compact"])
+def test_what_languages_have_in_common_is_written_once(whitespace, monkeypatch):
+    monkeypatch.setattr(growth, "AHEAD", 0)
+    written = []
+    monkeypatch.setattr(LazyDFA, "_write", lambda self, rule: written.append(rule))
+    values = {"a": ({}, '[{"x":[1,"y"]},null]'), "b": ({"type": "string"}, '"z"'), "c": ({"type": "integer"}, "-12")}
+    values["d"] = {"type": "array", "items": {"type": "string"}}, '["a","b"]'
+    schema = {"type": "object", "properties": {name: part for name, (part, _) in values.items()}}
+    automaton = TokenAutomaton(pgen.JSONSchema(schema, whitespace=whitespace), VOCABULARY)
+    for name, (_, text) in values.items():
+        text = json.dumps({name: json.loads(text)}, separators=(",", ":") if whitespace == "compact" else None)
+        assert automaton.accepts(text.encode())
+    assert not written
 
 
 def test_what_was_known_before_a_new_byte_class_still_holds(monkeypatch):

@@ -1,6 +1,7 @@
 """Slices decide how a mask is computed, not what it is: masks against the acceptor, token by token."""
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -72,8 +73,25 @@ def test_missing_bytes(pattern, missing):
 
 def test_every_text_token_is_in_one_section():
     slices = slices_of(VOCABULARY)
-    assert sorted(slices.tries.tokens.tolist()) == VOCABULARY.text_ids.tolist()
-    assert len(slices.section) == len(FAMILIES) + 2
+    tries = slices.tries
+    assert len(slices.section) == len(FAMILIES) + 3
+    before_tails = tries.first[slices.section[-2]]
+    assert sorted(tries.tokens[:before_tails].tolist()) == VOCABULARY.text_ids.tolist()
+
+
+def test_tokens_are_everyday_or_have_a_tail():
+    """By Python's own decoding, character by character: nothing is lost, and tails begin where such text ends."""
+    slices, ordinary = slices_of(VOCABULARY), re.compile(r'[^\x00-\x1f\x7f"\\\ud800-\udfff]*')
+    tries, everyday = slices.tries, np.unpackbits(slices.everyday.view(np.uint8), bitorder="little")
+    tails, path = {}, [b""]
+    for node in range(slices.section[-2] + 1, slices.section[-1]):
+        path = [*path[: tries.depth[node]], path[tries.depth[node] - 1] + tries.byte[node : node + 1].tobytes()]
+        tails |= dict.fromkeys(tries.tokens[tries.first[node] : tries.first[node + 1]].tolist(), path[-1])
+    for v in VOCABULARY.text_ids.tolist():
+        beginning = TOKENS[v].removesuffix(tails.get(v, b""))
+        assert ordinary.fullmatch(beginning.decode())
+        assert everyday[v] == (v not in tails)
+        assert not ordinary.match(tails.get(v, b"").decode(errors="surrogateescape"))[0]
 
 
 def test_levels_accumulate():

@@ -16,17 +16,23 @@ when the token has become part of its text (`TextProcess.log_potential`).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from pgen.programs.critics import Proposal
 from pgen.programs.process import TextProcess, TextState
-from pgen.sampling.awrs import Accepted, awrs
+from pgen.sampling.awrs import Accepted, Estimator, awrs
 from pgen.sampling.logspace import log_sum_exp
 from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import DEAD, STOP, Distribution, outcome_masses
 
+ESTIMATORS: Mapping[Proposal, Estimator] = MappingProxyType(
+    {"awrs": "auto", "awrs-recursive": "recursive", "awrs-geometric": "geometric"}
+)
+"""Proposals that test one token at a time, and how they estimate the mass of what passes."""
 FEWEST_TESTS = 2
 """Tests of a draw while nothing is known: the first acceptance and the coin after it."""
 
@@ -93,9 +99,10 @@ def draw(found: Candidates, rng: Rng, proposal: Proposal, tally: Tally, n_sharin
         return DEAD, -math.inf
     if proposal == "auto":
         proposal = "mask" if len(found.outcomes) <= n_sharing * tally.mean else "awrs"
-    if proposal != "awrs" or not found.process.critics.selective:
+    estimator = ESTIMATORS.get(proposal)
+    if estimator is None or not found.process.critics.selective:
         return _masked(found, rng)
-    drawn = awrs(rng, found.log_masses, found.passes)
+    drawn = awrs(rng, found.log_masses, found.passes, estimator=estimator)
     tally.add(drawn)
     return found.earned(drawn.token, drawn.log_weight)
 

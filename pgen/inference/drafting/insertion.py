@@ -90,7 +90,7 @@ class InsertionDrafter(GraphDrafter[InsertionDistribution, InsertionProcess]):
 def _outcomes(allowed: Masses) -> Outcomes:
     rows, tokens = np.nonzero(allowed.tokens)
     moves = list(zip(allowed.slots[rows].tolist(), tokens.tolist(), strict=True))
-    return Outcomes(allowed.stop, moves, allowed.tokens[rows, tokens], allowed.precise)
+    return Outcomes(allowed.stop, moves, allowed.share * allowed.tokens[rows, tokens], allowed.precise)
 
 
 def _moved(draft: InsertionDraft, chosen: Chosen) -> InsertionDraft | Drawn:

@@ -149,7 +149,7 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
 
     def process(self, distribution: TextDistribution) -> TextProcess:
         """The compiled process of a distribution (its normaliser plays no part)."""
-        key = replace(distribution, normalizer=None)
+        key = _unnormalized(distribution)
         if key not in self._processes:
             self._processes[key] = TextProcess(key)
             self._processes[key].on_evaluation = self._count
@@ -157,7 +157,7 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
 
     def tree(self, distribution: TextDistribution) -> PrefixTree:
         """The prefix tree of a distribution; it grows as callers expand it."""
-        key = replace(distribution, normalizer=None)
+        key = _unnormalized(distribution)
         if key not in self._trees:
             self._trees[key] = PrefixTree(self.process(distribution), self.weigh)
         return self._trees[key]
@@ -234,6 +234,10 @@ class LeftToRight(Drafter[TextDistribution, TokenDraft]):
         if not process.free and not process.distribution.stop:
             self._following[process, draft.state.automaton, token] = state.automaton
         return after
+
+
+def _unnormalized(distribution: TextDistribution) -> TextDistribution:
+    return distribution if distribution.normalizer is None else replace(distribution, normalizer=None)
 
 
 def _sharing(drafts: Sequence[TokenDraft]) -> list[list[int]]:

@@ -89,7 +89,7 @@ def step(places: Places, state: BeamState, width: int) -> BeamState:
 def follow_all(places: Places, state: BeamState, found: Candidates, kept: NDArray[np.int64]) -> BeamState:
     """Go on with the candidates `kept`; the others are pruned, and what they could have weighed is added up."""
     kept = np.sort(kept)
-    bounds = [places.log_bounds(p, x.log_masses) for p, x in zip(state.waiting, found.outcomes, strict=True)]
+    bounds = [places.log_bounds(p, x) for p, x in zip(state.waiting, found.outcomes, strict=True)]
     pruned = np.delete(np.concatenate([np.zeros(0), *bounds]), kept)
     followed = [_follow(places, state.waiting, found, int(i), 0.0) for i in kept]
     log_pruned = float(np.logaddexp(state.log_pruned, log_sum_exp(pruned)))

@@ -3,8 +3,8 @@
 Each run draws its texts from the prefix tree (stratified over the runs) and then from the masked
 model (`particles`), and is weighted by what that left out. `lookahead` is how many
 distinct prefixes each text's tree may evaluate before the particles start, shared by
-all of them; 0 gives the plain masked proposal. By default it is the number of particles,
-but at least `LOOKAHEAD`.
+all of them; 0 gives the plain masked proposal. By default it is the number of particles, rounded up
+to whole model calls after the first one, but at least `LOOKAHEAD`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
+from pgen.inference.drafting.prefix_tree import EXPLORED_AT_ONCE
 from pgen.inference.methods.weighted_runs import driven
 from pgen.inference.particles import Particle, Population
 from pgen.inference.posterior import Posterior
@@ -108,4 +109,5 @@ def warnings(context: Context) -> tuple[str, ...]:
 
 def lookahead_of(particles: int, lookahead: int | None) -> int:
     """`lookahead` if it is given, else the default for so many particles."""
-    return max(LOOKAHEAD, particles) if lookahead is None else lookahead
+    n_calls = -(-(particles - 1) // EXPLORED_AT_ONCE)
+    return max(LOOKAHEAD, 1 + n_calls * EXPLORED_AT_ONCE) if lookahead is None else lookahead

@@ -99,7 +99,7 @@ class Search:
         """Put the outcomes of waiting places on the frontier."""
         for place, outcomes in zip(batch, self.places.outcomes(batch), strict=True):
             if len(outcomes.log_masses):
-                log_bounds = self.places.log_bounds(place, outcomes.log_masses) + self.log_bound
+                log_bounds = self.places.log_bounds(place, outcomes) + self.log_bound
                 self.expanded.append(Expanded(place, outcomes, log_bounds))
                 self._push(self.expanded[-1])
             else:

@@ -43,6 +43,7 @@ class ParticleGibbs:
             raise InvalidArgument(f"ess_threshold={self.ess_threshold}: must lie in [0, 1]")
 
     def step(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Move]:
+        """Each chain one step further: a sweep of particles that holds its present run, and a draw of one of them."""
         # A chain at a time: its particles share one stream, whose order must not depend on other chains.
         return [self._moved(runner, run, rng) for run, rng in zip(runs, rngs, strict=True)]
 

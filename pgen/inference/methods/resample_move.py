@@ -68,9 +68,11 @@ class Restricted(Metropolis):
     n_choices: int
 
     def applies(self, run: Run) -> bool:
+        """Whether a run has the right number of choices and the kernel has something to do."""
         return len(run.choices) == self.n_choices and self.kernel.applies(run)
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """What the kernel proposes; runs with another number of choices are never accepted."""
         return [
             proposal if len(proposal.run.choices) == self.n_choices else proposal._replace(log_ratio=-math.inf)
             for proposal in self.kernel.propose(runner, runs, rngs)

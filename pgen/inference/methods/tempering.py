@@ -63,9 +63,11 @@ class Tempered(Metropolis):
     power: float
 
     def applies(self, run: Run) -> bool:
+        """Whether the kernel has something to do."""
         return self.kernel.applies(run)
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """What the kernel proposes, with the log ratio of the tempered target."""
         proposals = self.kernel.propose(runner, runs, rngs)
         return [
             proposal if proposal.log_ratio == -math.inf else self._tempered(run, proposal)

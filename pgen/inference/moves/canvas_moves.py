@@ -55,9 +55,11 @@ class Remask(Metropolis):
             raise InvalidArgument(f"count={self.count}: a move opens at least one position")
 
     def applies(self, run: Run) -> bool:
+        """Whether a run has a text of a masked diffusion model."""
         return bool(self._eligible(run))
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """Each run with some positions of a canvas masked and drawn anew, and the log acceptance ratio."""
         return [self._proposal(runner, run, rng) for run, rng in zip(runs, rngs, strict=True)]
 
     def _eligible(self, run: Run) -> list[str]:

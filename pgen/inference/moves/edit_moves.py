@@ -68,9 +68,11 @@ class EditText(Metropolis):
             raise InvalidArgument(f"top={self.top}: at least one token must be tried")
 
     def applies(self, run: Run) -> bool:
+        """Whether a run has a text that can be edited."""
         return bool(spelled(run, self.address))
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """Each run with one token of a text replaced, inserted or deleted, and the log acceptance ratio."""
         edits = [self._edited(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         plans = [with_text(run, edit.address, edit.text) for run, edit in zip(runs, edits, strict=True)]
         proposed = runner.run(plans, rngs)

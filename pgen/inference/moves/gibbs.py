@@ -29,6 +29,7 @@ class Gibbs:
         object.__setattr__(self, "addresses", addresses)
 
     def step(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Move]:
+        """Each chain with one of its choices drawn from its exact conditional."""
         picked = [self._pick(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         tried = [
             (i, change(run, {address: value}))

@@ -46,6 +46,7 @@ class RegenerateHole(Metropolis):
     address: str | None = None
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """Each run with one hole of a template drawn anew, and the log acceptance ratio."""
         places = [self._place(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         texts = [place.drawn(rng) for place, rng in zip(places, rngs, strict=True)]
         plans = [with_text(run, place.address, text) for run, place, text in zip(runs, places, texts, strict=True)]

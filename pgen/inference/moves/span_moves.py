@@ -49,9 +49,11 @@ class RegenerateSpan(Metropolis):
             raise InvalidArgument(f"length={self.length}: a span has at least one token")
 
     def applies(self, run: Run) -> bool:
+        """Whether a run has a text with a token to begin at."""
         return bool(spelled(run, self.address))
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """Each run with a piece of a text drawn anew, and the log acceptance ratio."""
         spans = [self._span(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         texts = (
             _suffixes(spans, rngs)

@@ -75,6 +75,7 @@ class Regenerate(Metropolis):
         object.__setattr__(self, "addresses", addresses)
 
     def propose(self, runner: Runner, runs: Sequence[Run], rngs: Sequence[Rng]) -> list[Proposal]:
+        """Each run with some choices drawn anew, and the log acceptance ratio."""
         blocks = [self._block(run, rng) for run, rng in zip(runs, rngs, strict=True)]
         proposed = runner.run([redraw(run, block) for run, block in zip(runs, blocks, strict=True)], rngs)
         return [

@@ -10,7 +10,7 @@ become nodes that are written when a walk gets there (`ir.Later`), and the cost 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -18,7 +18,7 @@ from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.language.json_schema import strings
 from pgen.language.json_schema.layout import Layout
-from pgen.language.json_schema.members import Members, exact_in_any_order
+from pgen.language.json_schema.members import Members, all_of_constant, exact_in_any_order
 from pgen.language.json_schema.numbers import any_number, constant, number
 from pgen.language.json_schema.shapes import (
     ANYTHING,
@@ -32,7 +32,7 @@ from pgen.language.json_schema.shapes import (
     StringShape,
     Value,
 )
-from pgen.language.json_schema.shortest import NEVER, Shortest
+from pgen.language.json_schema.shortest import NEVER, Lengths, Shortest, shortest_bytes
 from pgen.language.json_schema.spelling import body, dumped, quoted, spelled
 
 FREE_DEPTH = 5
@@ -54,16 +54,18 @@ class Emitter:
     `open_places` collects what nodes leave open, by keyword and pointer; `repeats_names` says
     whether a name might come twice in an object, `counts_repeats` whether that could pass for the
     number of properties that an object needs; `exact_orders` are the objects that are exact in
-    any order. With `lengths` values are written later, and what nodes leave open is not collected.
+    any order, found by `text` where they are not given. With `lengths` values are written later,
+    and what nodes leave open is not collected; `common` are those of other languages, too (`stock`).
     """
 
     layout: Layout
     any_order: bool = False
-    lengths: Shortest | None = None
+    lengths: Shortest | Lengths | None = None
     open_places: dict[tuple[str, str], None] = field(default_factory=dict)
     repeats_names: bool = False
     counts_repeats: bool = False
-    exact_orders: frozenset[ObjectShape] = frozenset()
+    exact_orders: frozenset[ObjectShape] | None = None
+    common: Mapping[Shape, ir.Node] = field(default_factory=dict)
     _nodes: dict[tuple[Shape, int, int], ir.Node] = field(default_factory=dict)
     _rules: dict[str, ir.Node] = field(default_factory=dict)
     _names: dict[tuple[Lazy, int], str] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Emitter:
 
     def text(self, shape: Shape) -> ir.Node:
         """Whole JSON texts of the values of `shape`."""
-        if self.any_order:
+        if self.any_order and self.exact_orders is None:
             self.exact_orders = exact_in_any_order(shape)
         value = self.node(shape, 0, FREE_DEPTH)
         value = value.write() if isinstance(value, ir.Later) else value
@@ -90,12 +92,14 @@ class Emitter:
             if shape == ANYTHING:
                 free -= 1
             options = [o for o in shape.expanded() if free >= 0 or not isinstance(o, (ArrayShape, ObjectShape))]
-            self._nodes[key] = ir.union(*(self._option(option, depth, free) for option in options))
+            self._nodes[key] = ir.union(*(self.option(option, depth, free) for option in options))
         return self._nodes[key]
 
-    def _put_off(self, shape: Shape, lengths: Shortest) -> ir.Node:
+    def _put_off(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
         """The texts of the values of `shape`, to be written later unless they are constants."""
         shape = shape.resolved()
+        if shape in self.common:
+            return self.common[shape]
         if shape not in self._later:
             n_bytes = 0 if _is_constant(shape) else lengths.of(shape)
             write = partial(self._now, shape)
@@ -110,10 +114,11 @@ class Emitter:
     def _now(self, shape: Shape) -> ir.Node:
         """The texts of the values of a shape, those of their parts to be written later."""
         if shape == ANYTHING:
-            return anything(self.layout, self._later[shape])
-        return ir.union(*(self._option(option, 0, 0) for option in shape.expanded()))
+            return anything(self.layout, self.node(shape, 0, 0))
+        return ir.union(*(self.option(option, 0, 0) for option in shape.expanded()))
 
-    def _option(self, option: Option, depth: int, free: int) -> ir.Node:
+    def option(self, option: Option, depth: int = 0, free: int = 0) -> ir.Node:
+        """The texts of the values of one option."""
         if isinstance(option, Constant):
             return self._constant(option.value, depth)
         if isinstance(option, StringShape):
@@ -159,9 +164,7 @@ class Emitter:
 
     def _constant_object(self, value: dict[str, Value], depth: int) -> ir.Node:
         if self.any_order and len(value) > 1:
-            shapes = tuple((name, Shape((Constant(json.dumps(item)),))) for name, item in value.items())
-            closed = ObjectShape(shapes, tuple(value), names=Shape(()), pointer="")
-            return Members(self, closed, depth, 0).node()
+            return Members(self, all_of_constant(value), depth, 0).node()
         members = [self.member(name, self._constant(item, depth + 1)) for name, item in value.items()]
         return self.enclosed("{", self._separated(members, depth), "}", depth)
 
@@ -208,6 +211,20 @@ class Emitter:
 
 def _is_constant(shape: Shape) -> bool:
     return all(isinstance(option, Constant) for option in shape.expanded())
+
+
+_NUMBERS = Shape((NumberShape(),)), Shape((NumberShape(integer=True),))
+_STRINGS = Shape((StringShape(),))
+_COMMON = (ANYTHING, _STRINGS, *_NUMBERS, *(Shape((ArrayShape((), rest),)) for rest in (ANYTHING, _STRINGS, *_NUMBERS)))
+
+
+@lru_cache(maxsize=16)
+def stock(spaces: Layout) -> tuple[Mapping[Shape, ir.Node], ir.Stock]:
+    """The values that no schema restricts but by type, by their shapes, and as what languages have in common."""
+    lengths = Shortest(lambda option, parts: shortest_bytes(Emitter(spaces, lengths=parts).option(option)), None)
+    emitter = Emitter(spaces, lengths=lengths)
+    nodes = {shape: emitter.node(shape, 0, 0) for shape in _COMMON}
+    return nodes, ir.Stock(tuple(node for node in nodes.values() if isinstance(node, ir.Later)))
 
 
 @lru_cache(maxsize=16)

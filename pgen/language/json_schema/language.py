@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
 from pgen.language import ir
-from pgen.language.base import Language, Residual, late
+from pgen.language.base import Language, Residual
 from pgen.language.json_schema import values
-from pgen.language.json_schema.emit import Emitter
+from pgen.language.json_schema.emit import Emitter, stock
 from pgen.language.json_schema.layout import layout
+from pgen.language.json_schema.members import exact_in_any_order
 from pgen.language.json_schema.places import parts_at
 from pgen.language.json_schema.reader import Reader
 from pgen.language.json_schema.shapes import ObjectShape, Shape
-from pgen.language.json_schema.shortest import NEVER, Shortest
+from pgen.language.json_schema.shortest import Lengths, Shortest, shortest_bytes
 from pgen.language.types import schema_of
 
 
@@ -51,14 +52,14 @@ class JSONSchema(Language):
     allowed, `uniqueItems`, `contains`, `not` and `if` of what has no complement among shapes,
     branches of `oneOf` that may overlap, `unevaluated…` next to branches that need not
     apply, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on at most 1,024 integers, counts of
-    properties where some are optional, and in any order the required ones of objects
-    with more than 5 properties.
+    properties where some are optional, upper bounds on lengths and counts above 100,000, patterns that are
+    not regular, and in any order the required ones of objects with more than 5 properties.
 
     `properties` holds the names that the top level declares, in order; `source` is what was passed, `schema`
     the JSON Schema in use. Masks write out the values of a schema as texts get to them; `node` and `residual` all of
     them.
     Raises `InvalidLanguage` on malformed schemas and where no value is valid, `UnsupportedFeature` on
-    references out of the document and patterns that are not regular, both naming the JSON pointer.
+    references out of the document and on `patternProperties` that are not regular, both naming the JSON pointer.
     """
 
     __slots__ = (
@@ -136,12 +137,23 @@ class JSONSchema(Language):
         """The same texts as `node`, values to be written out when a walk gets to them."""
         return self._sketch
 
+    @property
+    def stock(self) -> ir.Stock:
+        """Values that no schema restricts, in this layout."""
+        spaces = layout(self.whitespace)
+        return ir.NO_STOCK if spaces.by_depth else stock(spaces)[1]
+
     def _sketched(self) -> ir.Node:
         spaces, any_order = layout(self.whitespace), self.property_order == "any"
         if spaces.by_depth:
             return self.node
-        measured = Shortest(lambda shape: _n_bytes(Emitter(spaces, any_order).text(shape)))
-        return Emitter(spaces, any_order, measured).text(self._shape)
+        exact = exact_in_any_order(self._shape) if any_order else None
+
+        def emitter(lengths: Shortest | Lengths) -> Emitter:
+            return Emitter(spaces, any_order, lengths, exact_orders=exact, common=stock(spaces)[0])
+
+        measured = Shortest(lambda option, parts: shortest_bytes(emitter(parts).option(option)), exact)
+        return emitter(measured).text(self._shape)
 
     def _whole(self) -> _Written:
         if self._written is None:
@@ -170,11 +182,6 @@ def _nesting() -> Iterator[None]:
         yield
     except RecursionError:
         raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
-
-
-def _n_bytes(node: ir.Node) -> int:
-    shortest: int | None = late("pgen.automata.acceptor:shortest_bytes")(node)
-    return NEVER if shortest is None else shortest
 
 
 @dataclass(frozen=True, slots=True)

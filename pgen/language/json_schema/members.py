@@ -10,6 +10,7 @@ number of undeclared ones is bounded, and exponential where they are exact in an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -88,7 +89,7 @@ class Members:
         low, high = self.shape.low, self.shape.high
         comma = self.emitter.layout.comma(self.depth)
         counted = low > max(1, len(self.shape.required)) or (high is not None and high < len(members))
-        if self._tracked(len(members)):
+        if is_exact(self.shape, self.emitter.exact_orders):
             if not ir.is_empty(extra) and (counted or high is not None):
                 self._leave_open("number of properties")
             held = (low, high) if ir.is_empty(extra) else (0, None)
@@ -99,10 +100,6 @@ class Members:
         if self.shape.required:
             self._leave_open("required")
         return [_listed(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
-
-    def _tracked(self, n_members: int) -> bool:
-        """Whether this object is exact in any order."""
-        return _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and self.shape in self.emitter.exact_orders)
 
     def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
         """How many extra properties there may be; notes the counts that a node cannot hold."""
@@ -205,6 +202,28 @@ def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:
     return frozenset(exact)
 
 
+def is_exact(shape: ObjectShape, exact_orders: frozenset[ObjectShape] | None) -> bool:
+    """Whether an object is exact: in declared order (`None`) all are, in any order small ones and those given."""
+    n_members = sum(item != NOTHING for _, item in shape.properties)
+    return (
+        exact_orders is None or _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and shape in exact_orders)
+    )
+
+
+def plain_extra(shape: ObjectShape) -> Shape | None:
+    """What every undeclared property may be; `None` where that depends on its name."""
+    if shape.names == NOTHING or (shape.high is not None and shape.high <= len(shape.required)):
+        return NOTHING
+    depends = shape.names is not None or any(rule.patterns for rule in shape.extras)
+    return None if depends else _extra_value(shape, set())
+
+
+def all_of_constant(value: dict[str, Value]) -> ObjectShape:
+    """The object that has exactly the properties of `value`."""
+    shapes = tuple((name, Shape((Constant(json.dumps(item)),))) for name, item in value.items())
+    return ObjectShape(shapes, tuple(value), names=NOTHING, pointer="")
+
+
 def _steps(n_members: int) -> int:
     """What an object of so many properties takes in any order."""
     return n_members << max(n_members - 1, 0) if n_members <= MAX_TRACKED else MAX_STEPS + 1
@@ -217,6 +236,7 @@ def _listed(comma: ir.Node, members: list[tuple[ir.Node, str]]) -> ir.Node:
 
 
 def _extra_value(shape: ObjectShape, matched: set[Restriction]) -> Shape:
+    """What an undeclared property may be whose name matches these patterns."""
     parts = []
     for rule in shape.extras:
         hits = [item for pattern, item in rule.patterns if pattern in matched]

@@ -28,7 +28,7 @@ Part = tuple[str, Shape]
 """A keyword and the shape that it stands for."""
 
 MAX_DEPTH = 64
-"""How deep schemas may nest, references followed."""
+"""How deep schemas may nest, references followed up to half of it."""
 
 
 class Fact(NamedTuple):
@@ -53,6 +53,7 @@ class Reader:
         self._open: dict[str, bool] = {}
         self._resolved: dict[tuple[Shape | str, ...], Shape | None] = {}
         self._branchings: list[tuple[list[Shape], str]] = []
+        self._postponed: list[str] = []
 
     def whole(self) -> Shape:
         """The shape of the whole document.
@@ -60,7 +61,10 @@ class Reader:
         Raises `InvalidLanguage` on malformed schemas, and on those that no value satisfies.
         """
         try:
-            shape = self.read(self.root, "").resolved()
+            shape = self.read(self.root, "")
+            while self._postponed:
+                self._read_at(self._postponed.pop())
+            shape = shape.resolved()
         except StillOpen as needed:
             raise _circle(needed.pointer) from None
         for branches, pointer in self._branchings:
@@ -147,7 +151,11 @@ class Reader:
             return part.resolved()
         if part in self._open:
             raise StillOpen(part, self.resolve)
-        return self._shapes[part].resolved()
+        return self._read_at(part).resolved()
+
+    def _read_at(self, pointer: str) -> Shape:
+        """The shape of the schema at a pointer."""
+        return self.read(self.document.at(pointer), pointer)
 
     def _shape(self, schema: Schema, pointer: str) -> Shape:
         known = in_effect(schema, pointer, self.dialect)
@@ -205,7 +213,11 @@ class Reader:
         if target is None or (keyword != "$ref" and self.document.is_dynamic(keyword, reference, target)):
             self.note(keyword, pointer)
             return ANYTHING
-        return self.read(self.document.at(target), target)
+        if len(self._open) >= MAX_DEPTH // 2 and target not in self._shapes | self._open:
+            self._postponed.append(target)
+            self._widen()
+            return Shape((Lazy((target,), self.resolve),))
+        return self._read_at(target)
 
 
 def named(schema: Schema, among: frozenset[str] | None = None) -> str:

@@ -8,11 +8,15 @@ than the steps of a JSON pointer. Nothing outside the document is ever fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from pgen.errors import InvalidLanguage, UnsupportedFeature
-from pgen.language.json_schema.dialects import METASCHEMAS, Dialect
+from pgen.language.base import late
+from pgen.language.json_schema.dialects import Dialect
+
+if TYPE_CHECKING:
+    from referencing import Registry
 
 SINGLE = [
     "items",
@@ -31,6 +35,8 @@ SINGLE = [
 LISTS = ["allOf", "anyOf", "oneOf", "prefixItems", "items"]
 MAPS = ["properties", "patternProperties", "dependentSchemas", "dependencies", "$defs", "definitions"]
 
+
+_DRAFTS = ("http://json-schema.org/", "https://json-schema.org/")
 
 _RESOURCES = "(resources)"
 """Under which name the resources that come with a document stand in pointers."""
@@ -87,13 +93,13 @@ class Document:
         return base
 
     def target(self, reference: str, pointer: str) -> str | None:
-        """The pointer that a reference at `pointer` leads to; `None` for a draft's metaschema.
+        """The pointer that a reference at `pointer` leads to; `None` in a draft's metaschemas.
 
         Raises `InvalidLanguage` where there is nothing, `UnsupportedFeature` outside the document.
         """
         uri, fragment = urldefrag(_joined(self._base(pointer), reference, pointer))
         if uri not in self._resources:
-            if uri.rstrip("#") in METASCHEMAS and not fragment:
+            if _is_of_a_draft(uri, fragment, pointer):
                 return None
             raise UnsupportedFeature(
                 f"$ref leaves the document: {reference!r}",
@@ -163,6 +169,20 @@ def subschemas(schema: Any) -> Iterator[tuple[Any, str]]:
     for keyword in MAPS:
         if isinstance(schema.get(keyword), dict):
             yield from ((part, f"/{keyword}/{escaped(name)}") for name, part in schema[keyword].items())
+
+
+def _is_of_a_draft(uri: str, fragment: str, pointer: str) -> bool:
+    """Whether a reference leads into a metaschema. Raises `InvalidLanguage` where that has no such part."""
+    if not uri.startswith(_DRAFTS):
+        return False
+    known: Registry[Any] = late("jsonschema_specifications:REGISTRY")
+    if uri not in known:
+        return False
+    try:
+        known.resolver().lookup(f"{uri}#{fragment}")
+    except late("referencing.exceptions:Unresolvable"):
+        raise InvalidLanguage(f"$ref leads nowhere: '{uri}#{fragment}'", pointer=pointer) from None
+    return True
 
 
 def _joined(base: str, reference: str, pointer: str) -> str:

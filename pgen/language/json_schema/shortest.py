@@ -4,19 +4,25 @@ Parts that are written when a walk gets there (`ir.Later`) have to say beforehan
 members, and how short: distances to acceptance are made of that. Lengths of recursive shapes are the
 greatest solution of their equations, found by repeated evaluation (Knuth 1977 without a queue:
 schemas have few circles). Where only an automaton can tell (intersections, complements, counts of
-properties) one is built of that part. Linear in the shape for each level of recursion.
+properties) one is built of that option, its parts as long as is known of them. Linear in the shape for each
+level of recursion.
 """
 
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pgen.language import ir
+from pgen.language.base import late
 from pgen.language.json_schema import strings
+from pgen.language.json_schema.members import all_of_constant, is_exact, plain_extra
 from pgen.language.json_schema.numbers import constant, number
 from pgen.language.json_schema.shapes import (
+    NOTHING,
     ArrayShape,
     Constant,
     Lazy,
@@ -27,7 +33,7 @@ from pgen.language.json_schema.shapes import (
     StringShape,
     Value,
 )
-from pgen.language.json_schema.spelling import n_bytes_of_character
+from pgen.language.json_schema.spelling import n_bytes_of_character, quoted, spelled
 
 NEVER = 2**200
 """The length of what has no members."""
@@ -37,14 +43,23 @@ class Untold(Exception):
     """The shortest member cannot be told without an automaton."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Lengths in bytes of the shortest texts of shapes."""
+
+    of: Callable[[Shape], int]
+
+
 @dataclass
 class Shortest:
     """Lengths in bytes, memoised, for layouts whose separators are one byte long at least.
 
-    `measure` finds the length of one shape by its automaton.
+    `measure` finds the length of one option by its automaton, from the lengths of its parts; in any
+    order of properties `exact_orders` are the objects that are exact.
     """
 
-    measure: Callable[[Shape], int]
+    measure: Callable[[Option, Lengths], int]
+    exact_orders: frozenset[ObjectShape] | None = None
     _known: dict[Shape, int] = field(default_factory=dict)
     _settled: set[Shape] = field(default_factory=set)
     _met: set[Shape] = field(default_factory=set)
@@ -72,17 +87,21 @@ class Shortest:
             self._circular |= shape not in self._settled
             return self._known.get(shape, NEVER)
         self._met.add(shape)
-        try:
-            found = min((self._option(option) for option in shape.options), default=NEVER)
-        except Untold:
-            found = self._known[shape] if shape in self._known else self.measure(shape)
+        found = min(map(self._option, shape.options), default=NEVER)
         self._known[shape] = found
         return found
 
     def _option(self, option: Option) -> int:
+        try:
+            return self._told(option)
+        except Untold:
+            return self.measure(option, Lengths(self._evaluate))
+
+    def _told(self, option: Option) -> int:
+        """The length of an option without an automaton. Raises `Untold`."""
         match option:
             case Constant():
-                return _of_constant(option.value)
+                return self._constant(option.value)
             case StringShape():
                 return _of_string(option)
             case NumberShape():
@@ -100,11 +119,30 @@ class Shortest:
         return _sum(2, max(0, array.low - 1), more, *lengths)
 
     def _object(self, shape: ObjectShape) -> int:
-        if shape.low > len(shape.required):
-            raise Untold
         items = [(name, item) for name, item in shape.properties if name in shape.required]
         members = [_of_constant(name) + 1 + self._evaluate(item) for name, item in items]
+        if not is_exact(shape, self.exact_orders) and _sum(*members) < NEVER:
+            return 2 if shape.low == 0 and not shape.required else _sum(2, self._one_property(shape))
+        if shape.low > len(shape.required):
+            raise Untold
         return _sum(2, max(0, len(members) - 1), *members)
+
+    def _one_property(self, shape: ObjectShape) -> int:
+        """The shortest one among the properties of an object, whichever they are."""
+        extra = plain_extra(shape)
+        taken = {name for name, _ in shape.properties}
+        free = 0 if "" not in taken else 1
+        if extra is None or taken.issuperset(string.ascii_letters):
+            raise Untold
+        members = [_of_constant(name) + 1 + self._evaluate(item) for name, item in shape.properties if item != NOTHING]
+        return min([*members, NEVER if extra == NOTHING else 2 + free + 1 + self._evaluate(extra)])
+
+    def _constant(self, value: Value) -> int:
+        if self.exact_orders is None:
+            return _of_constant(value)
+        if isinstance(value, list):
+            return 2 + max(0, len(value) - 1) + sum(map(self._constant, value))
+        return self._object(all_of_constant(value)) if isinstance(value, dict) else _of_constant(value)
 
 
 def _sum(*lengths: int) -> int:
@@ -122,10 +160,23 @@ def _of_constant(value: Value) -> int:
     return shortest_member(constant(value))
 
 
+@lru_cache(maxsize=4096)
 def _of_string(shape: StringShape) -> int:
     if shape.high is not None and shape.high < shape.low:
         return NEVER
-    return _sum(2, shortest_member(strings.values(shape), n_bytes_of_character) if shape.restrictions else shape.low)
+    if not shape.restrictions:
+        return _sum(2, shape.low)
+    values = strings.values(shape)
+    try:
+        return _sum(2, shortest_member(values, n_bytes_of_character))
+    except Untold:
+        return shortest_bytes(quoted(spelled(values)))
+
+
+def shortest_bytes(node: ir.Node) -> int:
+    """Bytes of the shortest member of a node, by its automaton; `NEVER` if it has none."""
+    found: int | None = late("pgen.automata.growth:shortest_bytes")(node)
+    return NEVER if found is None else found
 
 
 def shortest_member(node: ir.Node, cost: Callable[[int], int] = lambda code: len(chr(code).encode())) -> int:

@@ -82,6 +82,8 @@ def body(low: int, high: int | None) -> ir.Node:
 
 def others(words: Collection[str]) -> ir.Node:
     """The bodies of JSON strings other than `words`, lean: as `spelled` has it, in one leaf where words are plain."""
+    # No such string has a lone surrogate.
+    words = [word for word in words if not any("\ud800" <= character <= "\udfff" for character in word)]
     plain = all(low <= "\x7e" and any(a <= ord(low) <= b for a, b in _PLAIN) for word in words for low in word)
     if not words or not plain:
         return spelled(ir.other_than(word.encode() for word in words), lean=True)

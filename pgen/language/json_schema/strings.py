@@ -11,6 +11,7 @@ valid for either.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection
 from functools import lru_cache
 
@@ -27,13 +28,15 @@ MAX_PRODUCT = 600
 """States of a pattern times the length it is limited to, up to which the node counts."""
 
 _TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
-_ESCAPE = re.compile(r"\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\[\s\S]")
-_FOREIGN = re.compile(r"\\[pPc]")
+_ESCAPE = re.compile(r"\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\u\{[0-9A-Fa-f]+\}|\\k<[^>]*>|\\[\s\S]")
+_NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
+_FOREIGN = re.compile(rf"\\[pPck]|\\u\{{|{_NAMED_GROUP.pattern}|\\[dDsSwW]-|-\\[dDsSwW]")
 _SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _NARROWED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": _SPACE}
 _NEGATIVE = re.compile(r"\\[DWSBb]|\(\?<?!|\[\^(?:\\[\s\S]|[^\]\\])*\\[dws]")
 _ANYTHING = "(?s:.*)"
 _ENDS = {r"\Z": "", "$": r"\n?"}
+_LITERAL_HYPHEN = re.compile(r"(?<=\\[dDsSwW])-(?!\])|(?<=[^\[^\\])-(?=\\[dDsSwW])")
 _FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
 
 
@@ -105,11 +108,12 @@ def check_pattern(source: str) -> None:
 
 @lru_cache(maxsize=1024)
 def in_python(source: str) -> str:
-    r"""A pattern of ECMA-262 with what Python's `re` lacks (`\p{...}`, `\cX`) written out as classes.
+    r"""A pattern of ECMA-262 with what Python's `re` lacks or spells otherwise written out.
 
-    Raises `InvalidLanguage` for properties that Unicode does not have.
+    That is `\p{...}`, `\cX`, `\u{...}`, `(?<name>...)`, `\k<name>`, and hyphens next to `\w` in classes. Raises
+    `InvalidLanguage` for properties and code points that Unicode does not have.
     """
-    tokens = re.findall(rf"{_ESCAPE.pattern}|{_TOKEN.pattern}", source)
+    tokens = re.findall(rf"{_ESCAPE.pattern}|{_NAMED_GROUP.pattern}|{_TOKEN.pattern}", source)
     return "".join(map(_written_out, tokens)) if _FOREIGN.search(source) else source
 
 
@@ -121,7 +125,17 @@ def _written_out(token: str, in_class: bool = False) -> str:
         return text if in_class else f"[{text}]" if text else "(?!)"
     if token.startswith(r"\c") and len(token) == 3:
         return rf"\x{ord(token[2]) % 32:02x}"
+    if token.startswith(r"\u{"):
+        code = int(token[3:-1], 16)
+        if code > sys.maxunicode:
+            raise InvalidLanguage(f"there is no code point {token} in Unicode")
+        return re.escape(chr(code))
+    if token.startswith(r"\k<") and not in_class:
+        return f"(?P={token[3:-1]})"
+    if token == "(?<":
+        return "(?P<"
     if token.startswith("[") and len(token) > 1:
+        token = _LITERAL_HYPHEN.sub(r"\\-", token)
         return _ESCAPE.sub(lambda escape: _written_out(escape[0], in_class=True), token)
     return token
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pgen.errors import InvalidLanguage
+from pgen.errors import InvalidLanguage, UnsupportedFeature
 from pgen.language.json_schema import keywords
 from pgen.language.json_schema.dialects import DRAFT_4
 from pgen.language.json_schema.formats import ANNOTATIONS, INCOMPLETE, PATTERNS
@@ -35,6 +35,9 @@ from pgen.language.json_schema.strings import check_pattern, in_python, satisfie
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.reader import Reader
+
+MAX_COUNTED = 100_000
+"""Upper bounds on lengths and numbers of items or properties that masks count; larger ones are left open."""
 
 Schema = Mapping[str, Any]
 Rules = tuple[tuple[Restriction, Shape], ...]
@@ -100,7 +103,10 @@ def _string(reader: Reader, schema: Schema, pointer: str) -> StringShape | None:
         return None
     restrictions = []
     if "pattern" in schema:
-        restrictions.append(_pattern(schema["pattern"], f"{pointer}/pattern"))
+        try:
+            restrictions.append(_pattern(schema["pattern"], f"{pointer}/pattern"))
+        except UnsupportedFeature:
+            reader.note("pattern", pointer)
     if "format" in schema and _asserts(reader, schema["format"], pointer):
         restrictions.append(Restriction("format", schema["format"]))
     return StringShape(*bounds, tuple(restrictions), pointer)
@@ -213,6 +219,9 @@ def _counts(reader: Reader, schema: Schema, what: str, pointer: str) -> tuple[in
     if high is not None and low > high:
         reader.conflict(f"min{what} {low} is above max{what} {high}", pointer)
         return None
+    if high is not None and high > MAX_COUNTED:
+        reader.note(f"max{what}", pointer)
+        return low, None
     return low, None if high is None else int(high)
 
 
