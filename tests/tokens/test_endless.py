@@ -31,6 +31,7 @@ LANGUAGES = {
     "text": pgen.Regex(r'"([^"\\\x00-\x1f]|\\["n])*"x{9}'),
     "long, then not": pgen.Regex(r".{0,40}|[ts]+"),
     "not empty": pgen.Regex(r'"[^"\\\x00-\x1f]+"y'),
+    "not empty, open at the end": pgen.Regex(r'"[^"\\\x00-\x1f]+'),
     "but one character": pgen.Regex(r"[^本]*"),
     "but one after a while": pgen.Regex(r"[eta]{2,6}[^本]*|[^e]*"),
     "grammar": pgen.Grammar('start: "(" start ")" | QUOTED\nQUOTED: /"[^"]*"/'),
