@@ -1,7 +1,7 @@
 """pgen against genlm-control: speed and distance to the exact posterior. Saves bench/results/smc_peers.json.
 
     python -m venv PEER && PEER/bin/pip install genlm-control==0.4.1
-    OMP_WAIT_POLICY=PASSIVE python -m bench.smc_peers --peer-python PEER/bin/python [--seeds 3]
+    OMP_WAIT_POLICY=PASSIVE python -m bench.smc_peers --peer-python PEER/bin/python [--seeds 3] [--only "sky|Hamlet"]
 
 The peer runs in a process of its own (`bench/genlm_worker.py`) on the same weights, SmolLM2-135M in
 float32, with the same number of threads, prompts as token ids, languages, numbers of particles and
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import resource
 import statistics
 import subprocess
@@ -207,17 +208,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--peer-python", help="interpreter of an environment with genlm-control")
     options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--only", default="", help="ask the questions that this expression is found in; saves nothing")
     chosen = options.parse_args()
     lm, console = pgen.load("smollm2"), Console(width=140)
     peer = None if chosen.peer_python is None else Peer(chosen.peer_python, lm)
     about = {"seeds": chosen.seeds, **facts("torch", "transformers"), "threads": torch.get_num_threads()}
     results: list[dict[str, Any]] = []
-    for task in TASKS:
+    for task in (task for task in TASKS if re.search(chosen.only, task.question)):
         results.append(compared(lm, peer, task, chosen.seeds))
         console.print(shown(results[-1:]))
-        if peer is not None:
+        if peer is not None and not chosen.only:
             save("smc_peers", {"about": {**about, "peer": peer.versions}, "tasks": results})
-    console.print(shown(results))
+    if len(results) > 1:
+        console.print(shown(results))
     if peer is None:
         console.print("genlm-control was NOT run: install it as --help says and pass --peer-python. Nothing saved.")
 

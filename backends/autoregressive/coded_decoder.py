@@ -2,7 +2,8 @@
 
 Weights are the same float32 numbers and arithmetic is that of float32; only the bytes read (a fifth) and the
 order of summation differ from a pass of `transformers`. `MOST_TOKENS` bounds a pass: with more tokens arithmetic
-takes longer than reading, and the general product, on all processors, is faster.
+takes longer than reading, and the general product, on all processors, is faster. A pass is shared out to as many
+threads as torch has where it falls into parts (`shares`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import torch
 from numpy.typing import NDArray
 
 from pgen.backends.autoregressive.coded import Coded, coded
-from pgen.backends.autoregressive.coded_kernels import linear
-from pgen.backends.autoregressive.decoder_kernels import LayerWeights, Seats, Weight, layer, normed
+from pgen.backends.autoregressive.coded_kernels import Floats, linear
+from pgen.backends.autoregressive.decoder_kernels import Ints, LayerWeights, Seats, Weight, layer, normed
 from pgen.backends.autoregressive.row_cache import RowLayer
+from pgen.backends.autoregressive.shares import Crew, parts
 
 KINDS = ("llama", "mistral", "qwen2")
 """Types of model whose layers are of this form."""
 
 MOST_TOKENS = 64
-"""The most tokens of a pass, over the number of threads of torch: kernels run on one."""
+"""The most tokens of a thread's part, over the number of threads that torch would have for it."""
 
 
 class NotCoded(Exception):
@@ -41,9 +43,10 @@ class CodedDecoder:
         self._made_from: list[tuple[int, int]] | None = None
         self._layers: list[LayerWeights] = []
         self._head: Weight | None = None
+        self._crew = Crew()
 
     def serves(self, n_tokens: int) -> bool:
-        """Whether a pass over so many tokens is for the kernels."""
+        """Whether a pass is for the kernels of which a thread has so many tokens."""
         if n_tokens * torch.get_num_threads() > MOST_TOKENS:
             return False
         version = [(weight.data_ptr(), weight._version) for weight in self._parameters]
@@ -66,25 +69,52 @@ class CodedDecoder:
         positions: torch.Tensor,
         cached: Sequence[RowLayer],
         columns: torch.Tensor,
-    ) -> torch.Tensor:
-        """Logits `(B, columns, V)` after tokens `ids (B, Q)` that look at `visible (B, 1, Q, used)`."""
+    ) -> torch.Tensor | None:
+        """Logits `(B, columns, V)` after tokens `ids (B, Q)` that look at `visible (B, 1, Q, used)`.
+
+        `None` if the pass is not for the kernels.
+        """
+        if ids.numel() > MOST_TOKENS:
+            return None
+        seats = _seats(cached[0], ids.shape, visible)
+        shares = parts(seats, ids.shape[1], self._crew.size)
+        if not self.serves(max(map(len, shares))):
+            return None
         hidden = self._decoder.embed_tokens(ids)  # (B, Q, E)
         cos, sin = (part.flatten(0, 1).numpy() for part in self._decoder.rotary_emb(hidden, positions))  # (B · Q, D)
-        seats = _seats(cached[0], ids.shape, visible)
-        rows = hidden.flatten(0, 1).numpy()  # (B · Q, E)
+        rows, asked = hidden.flatten(0, 1).numpy(), np.zeros(ids.shape, np.bool_)
+        asked[:, columns.numpy()] = True
+
+        def said(share: Ints) -> Floats:
+            at = Seats(seats.rows[share], seats.slots[share], seats.visible[share])
+            return self._said(self._through(rows[share], cos[share], sin[share], cached, at)[asked.reshape(-1)[share]])
+
+        found = self._crew.run(said, shares)
+        logits = found[0] if len(found) == 1 else _dealt_back(found, shares, asked.reshape(-1))
+        return torch.from_numpy(logits).view(len(ids), len(columns), -1)
+
+    def _through(self, rows: Floats, cos: Floats, sin: Floats, cached: Sequence[RowLayer], seats: Seats) -> Floats:
+        """Tokens `rows (R, E)` after the last layer."""
         epsilon = self._decoder.norm.variance_epsilon
         for weights, states in zip(self._layers, cached, strict=True):
             layer(rows, weights, cos, sin, *states.arrays, seats, epsilon)
-        return self._said(hidden[:, columns])
+        return rows
 
-    def _said(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits `(B, columns, V)` of states `(B, columns, E)`."""
+    def _said(self, rows: Floats) -> Floats:
+        """Logits `(R, V)` of tokens `rows (R, E)` that have gone through the layers."""
         assert self._head is not None
-        norm, head = self._decoder.norm, self._head
-        rows = normed(hidden.flatten(0, 1).numpy(), norm.weight.numpy(), norm.variance_epsilon)
-        logits = np.empty((len(rows), len(head.bias)), np.float32)
-        linear(head.codes, head.scales, head.offsets, head.bias, rows, logits)
-        return torch.from_numpy(logits).view(*hidden.shape[:2], -1)
+        norm, logits = self._decoder.norm, np.empty((len(rows), len(self._head.bias)), np.float32)
+        linear(*self._head, normed(rows, norm.weight.detach().numpy(), norm.variance_epsilon), logits)
+        return logits
+
+
+def _dealt_back(found: Sequence[Floats], shares: Sequence[Ints], asked: NDArray[np.bool_]) -> Floats:
+    """The logits `(…, V)` of the tokens `asked (R,)` of each share, in the order of all tokens."""
+    place = np.cumsum(asked) - 1
+    logits = np.empty((np.count_nonzero(asked), found[0].shape[1]), np.float32)
+    for share, said in zip(shares, found, strict=True):
+        logits[place[share[asked[share]]]] = said
+    return logits
 
 
 def _seats(states: RowLayer, shape: torch.Size, visible: NDArray[np.bool_]) -> Seats:

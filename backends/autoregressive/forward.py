@@ -237,8 +237,10 @@ class CachedForward:
     ) -> torch.Tensor:
         """`(B, columns, V)` after tokens `ids (B, Q)` that do not look where `hidden (B, 1, Q, used)`."""
         wanted = torch.from_numpy(columns).to(self._device)
-        if self._coded is not None and self._coded.serves(ids.numel()):
-            return self._coded(ids, ~hidden.numpy(), positions, cached.layers, wanted)
+        if self._coded is not None:
+            coded = self._coded(ids, ~hidden.numpy(), positions, cached.layers, wanted)
+            if coded is not None:
+                return coded
         hidden = hidden.to(self._device)
         mask = torch.zeros_like(hidden, dtype=self._dtype).masked_fill_(hidden, torch.finfo(self._dtype).min)
         ids, positions = ids.to(self._device), positions.to(self._device)
