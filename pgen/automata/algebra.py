@@ -10,6 +10,7 @@ One part may be context-free (`pgen.automata.regular_product`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +56,17 @@ def boolean_fragment(node: ir.Node) -> Fragment:
     for part, positive in signed[1:]:
         product = _product(product, _complete(part), positive)
     return _embedded(product)
+
+
+def is_small(node: ir.Node, most: int) -> bool:
+    """Whether no intersection or complement in a regular node takes more than `most` states; tried out."""
+    limits = current()
+    try:
+        with replace(limits, states=min(most, limits.states), products=min(most, limits.products)):
+            fragment(node)
+    except LimitExceeded:
+        return False
+    return True
 
 
 def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:

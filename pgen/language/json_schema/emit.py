@@ -134,8 +134,8 @@ class Emitter:
     def _string_body(self, shape: StringShape) -> ir.Node:
         if not shape.restrictions:
             return body(shape.low, shape.high)
-        if not strings.holds_length(shape):
-            self.open_places["length", shape.pointer] = None
+        for keyword in strings.left_open(shape):
+            self.open_places[keyword, shape.pointer] = None
         return spelled(strings.values(shape))
 
     def _reference(self, lazy: Lazy, depth: int, free: int) -> ir.Node:

@@ -8,7 +8,7 @@ by `MAX_WEIGHT`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
@@ -35,7 +35,12 @@ from pgen.language.json_schema.shapes import (
 from pgen.language.json_schema.strings import satisfies
 
 MAX_WEIGHT = 500
-"""What meeting two unions may add: options, an object counting once and once more for each property."""
+"""What meeting two unions may add: options, objects with one more for each property, strings doubled by patterns."""
+
+MAX_DOUBLINGS = 6
+
+MAX_TOTAL = 5000
+"""What may come of meeting again and again; heavier unions only lose options."""
 
 MAX_PAIRS = 5000
 """How many pairs of branches of a `oneOf` are compared."""
@@ -70,7 +75,8 @@ def _parts(shape: Shape) -> tuple[Shape | str, ...]:
 
 def _meet_all_options(left: Shape, right: Shape) -> Shape:
     options: dict[Option, None] = {}
-    allowed = MAX_WEIGHT + max(weight(left), weight(right))
+    heavier = max(weight(left), weight(right))
+    allowed = max(heavier, min(heavier + MAX_WEIGHT, MAX_TOTAL))
     added = 0
     for one in left.expanded():
         for other in right.expanded():
@@ -92,6 +98,9 @@ def weight(shape: Shape) -> int:
 
 
 def _option_weight(option: Option) -> int:
+    if isinstance(option, StringShape):
+        n_patterns = sum(restriction.kind != "other than" for restriction in option.restrictions)
+        return 1 << min(max(n_patterns - 1, 0), MAX_DOUBLINGS)
     return 1 + len(option.properties) if isinstance(option, ObjectShape) else 1
 
 
@@ -215,7 +224,10 @@ def _objects(one: ObjectShape, other: ObjectShape) -> ObjectShape | None:
 
 
 def _property(shape: ObjectShape, declared: dict[str, Shape], name: str) -> Shape:
-    return declared[name] if name in declared else extra_shape(shape.extras, name)
+    found = declared.get(name)
+    if found is None:
+        return extra_shape(shape.extras, name) if shape.extras else ANYTHING
+    return found
 
 
 def object_shape(shape: ObjectShape) -> ObjectShape | None:
@@ -296,8 +308,36 @@ def _in_member(shape: ObjectShape, declared: dict[str, Shape], name: str, item: 
 
 def disjoint(shapes: list[Shape]) -> bool:
     """Whether no value can have two of the shapes (proved; False where it is not known)."""
+    resolved = [shape.resolved() for shape in shapes]
     pairs = len(shapes) * len(shapes) // 2
-    return pairs <= MAX_PAIRS and all(_apart(*pair) for pair in combinations([s.resolved() for s in shapes], 2))
+    return _told_apart(resolved) or (pairs <= MAX_PAIRS and all(_apart(*pair) for pair in combinations(resolved, 2)))
+
+
+def _told_apart(shapes: list[Shape]) -> bool:
+    """Whether the shapes are constants, or objects with a property of constants, and no two share one; linear."""
+    branches = [shape.expanded() for shape in shapes]
+    objects = [[option for option in options if isinstance(option, ObjectShape)] for options in branches]
+    if [*map(len, objects)] != [*map(len, branches)]:
+        return _distinct(branches)
+    needed = [set(option.required) for options in objects for option in options]
+    tags = set[str].intersection(*needed) if needed else ()
+    return any(_distinct([_tagged(options, tag) for options in objects]) for tag in tags)
+
+
+def _tagged(objects: Iterable[ObjectShape], tag: str) -> list[Option]:
+    """The values of one property of any of the objects."""
+    return [value for option in objects for value in dict(option.properties)[tag].expanded()]
+
+
+def _distinct(branches: Sequence[Sequence[Option]]) -> bool:
+    """Whether all options are constants, none of them a container, and no two branches share one."""
+    met = set[str]()
+    for options in branches:
+        own = {option.text for option in options if isinstance(option, Constant) and option.text[0] not in "[{"}
+        if len(own) < len(options) or not met.isdisjoint(own):
+            return False
+        met |= own
+    return True
 
 
 def _apart(left: Shape, right: Shape) -> bool:

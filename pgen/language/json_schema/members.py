@@ -142,8 +142,8 @@ class Members:
     def _extra(self) -> ir.Node:
         """One property that is not declared: names are parted by the patterns that they match."""
         shape = self.shape
-        patterns = list(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
-        if len(patterns) > MAX_PATTERNS:
+        patterns = tuple(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
+        if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
             return self._unparted_extra()
         known = self._known_names()
         forms = []
@@ -160,7 +160,7 @@ class Members:
         if self.shape.names is None:
             return known
         options = self.shape.names.resolved().expanded()
-        if not all(strings.holds_length(option) for option in options if isinstance(option, StringShape)):
+        if any(strings.left_open(option) for option in options if isinstance(option, StringShape)):
             self._leave_open("propertyNames")
         return [*known, ir.union(*map(_name_node, options))]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from pgen.errors import LimitExceeded
 from pgen.language.json_schema.meet import meet_all
@@ -38,15 +39,15 @@ def negated(shape: Shape) -> Shape | None:
     """The values that do not have `shape`, or `None` where no shape says so."""
     if shape.options is None:
         return NOTHING
+    constants = [option for option in shape.options if isinstance(option, Constant)]
+    others = [option for option in shape.options if not isinstance(option, Constant)]
     try:
-        return meet_all(_without(option) for option in shape.options)
+        return meet_all([_without_constants(constants), *map(_without, others)])
     except (Unspeakable, LimitExceeded):
         return None
 
 
 def _without(option: Option) -> Shape:
-    if isinstance(option, Constant):
-        return _without_constant(option)
     if isinstance(option, StringShape):
         return _others(StringShape, _strings(option))
     if isinstance(option, NumberShape):
@@ -63,15 +64,25 @@ def _others(kind: type[Option], same_type: Iterator[Option]) -> Shape:
     return Shape((*(o for o in UNCONSTRAINED if not isinstance(o, kind)), *same_type))
 
 
-def _without_constant(option: Constant) -> Shape:
-    value = option.value
-    if value is None or isinstance(value, bool):
-        return Shape(tuple(other for other in UNCONSTRAINED if other != option))
-    if isinstance(value, str):
-        return _others(StringShape, iter([StringShape(restrictions=(Restriction("other than", value),))]))
-    if isinstance(value, (int, float)):
-        return _others(NumberShape, _numbers(NumberShape(low=Decimal(value), high=Decimal(value))))
-    raise Unspeakable
+def _without_constants(constants: list[Constant]) -> Shape:
+    """Every value but those."""
+    if not constants:
+        return ANYTHING
+    values = [option.value for option in constants]
+    if any(isinstance(value, (list, dict)) for value in values):
+        raise Unspeakable
+    texts = [value for value in values if isinstance(value, str)]
+    numbers = {Decimal(value) for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)}
+    kept = [o for o in UNCONSTRAINED if o not in constants and not isinstance(o, (NumberShape, StringShape))]
+    string = StringShape(restrictions=tuple(Restriction("other than", text) for text in texts))
+    return Shape((*kept, string, *_between(sorted(numbers))))
+
+
+def _between(points: list[Decimal]) -> Iterator[Option]:
+    """The numbers that are none of these, ascending."""
+    bounds = [None, *points, None]
+    for low, high in pairwise(bounds):
+        yield NumberShape(low=low, high=high, low_open=low is not None, high_open=high is not None)
 
 
 def _counts(shape: StringShape | ArrayShape | ObjectShape) -> Iterator[tuple[int, int | None]]:

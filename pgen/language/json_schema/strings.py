@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
+from pgen.language.base import late
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.lengths import limited, weight
 from pgen.language.json_schema.shapes import Restriction, StringShape
@@ -26,6 +27,15 @@ from pgen.language.regex.source import Source
 
 MAX_PRODUCT = 600
 """States of a pattern times the length it is limited to, up to which the node counts."""
+
+MAX_STATES = 10_000
+"""States of intersections and complements, in code points, up to which the node holds patterns."""
+
+MAX_WEIGHT = 200_000
+"""Parts of a pattern, repeats counted, up to which the node holds it."""
+
+MAX_FAILURES = 3
+"""After how many patterns that are left out no more are tried."""
 
 _TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
 _ESCAPE = re.compile(r"\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\u\{[0-9A-Fa-f]+\}|\\k<[^>]*>|\\[\s\S]")
@@ -68,21 +78,57 @@ def all_of(restrictions: Collection[Restriction]) -> ir.Node:
 
 
 @lru_cache(maxsize=4096)
-def holds_length(shape: StringShape) -> bool:
-    """Whether `values` holds the bounds on the length, exactly."""
-    within = all_of(shape.restrictions)
-    counted = shape.low if shape.high is None else shape.high
-    return limited(within, shape.low, shape.high) is not None or weight(within) * counted <= MAX_PRODUCT
+def held(restrictions: tuple[Restriction, ...]) -> tuple[Restriction, ...]:
+    """Those that a mask can hold together: patterns are left out whose automata, or whose product, is too large."""
+    if _is_small(all_of(restrictions)):
+        return restrictions
+    patterns = [r for r in restrictions if r.kind in ("pattern", "no pattern")]
+    kept, failures = [r for r in restrictions if r not in patterns], 0
+    for pattern in patterns:
+        if failures < MAX_FAILURES and _is_small(all_of([*kept, pattern])):
+            kept.append(pattern)
+        else:
+            failures += 1
+    return tuple(kept)
+
+
+@lru_cache(maxsize=4096)
+def can_part(patterns: tuple[Restriction, ...]) -> bool:
+    """Whether automata can tell which of the patterns a string matches."""
+    return _is_small(ir.intersect(*(ir.complement(outer_node(pattern)) for pattern in patterns)))
+
+
+def left_open(shape: StringShape) -> tuple[str, ...]:
+    """The keywords of a shape that `values` does not hold."""
+    holds_patterns = len(held(shape.restrictions)) == len(shape.restrictions)
+    return ("pattern",) * (not holds_patterns) + ("length",) * (_with_length(shape) is None)
 
 
 @lru_cache(maxsize=4096)
 def values(shape: StringShape) -> ir.Node:
-    """The strings of a shape; of every length where that is too much to count."""
-    within = all_of(shape.restrictions)
+    """The strings of a shape but for what is `left_open`."""
+    exact = _with_length(shape)
+    return all_of(held(shape.restrictions)) if exact is None else exact
+
+
+@lru_cache(maxsize=4096)
+def _with_length(shape: StringShape) -> ir.Node | None:
+    """The strings within the bounds on the length; `None` where that is too much to count."""
+    within = all_of(held(shape.restrictions))
     bounded = limited(within, shape.low, shape.high)
     if bounded is not None:
         return bounded
-    return ir.intersect(within, ir.repeat(ir.ANY_CHAR, shape.low, shape.high)) if holds_length(shape) else within
+    if weight(within) * (shape.low if shape.high is None else shape.high) > MAX_PRODUCT:
+        return None
+    counted = ir.intersect(within, ir.repeat(ir.ANY_CHAR, shape.low, shape.high))
+    return counted if _is_small(counted) else None
+
+
+def _is_small(node: ir.Node) -> bool:
+    """Whether the automaton of a node is small enough to be part of a mask."""
+    if not ir.has_boolean(node):
+        return weight(node) <= MAX_WEIGHT
+    return bool(late("pgen.automata.algebra:is_small")(node, MAX_STATES))
 
 
 def satisfies(restriction: Restriction, value: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
 from pgen.language.json_schema import keywords
 from pgen.language.json_schema.dialects import DRAFT_4
 from pgen.language.json_schema.formats import ANNOTATIONS, INCOMPLETE, PATTERNS
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 MAX_COUNTED = 100_000
 """Upper bounds on lengths and numbers of items or properties that masks count; larger ones are left open."""
+
+MAX_LEAST = 1_000_000
+"""The largest lower bound on lengths and numbers of items or properties."""
 
 Schema = Mapping[str, Any]
 Rules = tuple[tuple[Restriction, Shape], ...]
@@ -216,6 +219,11 @@ def _pattern(source: str, pointer: str) -> Restriction:
 
 def _counts(reader: Reader, schema: Schema, what: str, pointer: str) -> tuple[int, int | None] | None:
     low, high = int(schema.get(f"min{what}", 0)), schema.get(f"max{what}")
+    if low > MAX_LEAST:
+        raise LimitExceeded(
+            f"min{what} {low:,} (at {pointer}/min{what} of the schema) is beyond the limit of {MAX_LEAST:,}",
+            hint="no text that long can be generated: use a smaller bound",
+        )
     if high is not None and low > high:
         reader.conflict(f"min{what} {low} is above max{what} {high}", pointer)
         return None
