@@ -63,6 +63,11 @@ def meet(left: Shape, right: Shape) -> Shape:
         return _postponed(left, right, needed.resolve)
 
 
+def _is_plain(option: Option) -> bool:
+    """Whether an option is a constant that is no container: different ones have different values."""
+    return isinstance(option, Constant) and option.text[0] not in "[{"
+
+
 def _postponed(left: Shape, right: Shape, resolve: Callable[[Lazy], Shape]) -> Shape:
     """The values of both shapes, to be met when they are needed."""
     return Shape((Lazy(tuple(dict.fromkeys(_parts(left) + _parts(right))), resolve),))
@@ -78,8 +83,10 @@ def _meet_all_options(left: Shape, right: Shape) -> Shape:
     heavier = max(weight(left), weight(right))
     allowed = max(heavier, min(heavier + MAX_WEIGHT, MAX_TOTAL))
     added = 0
+    plain = {option for option in right.expanded() if _is_plain(option)}
+    others = [option for option in right.expanded() if option not in plain]
     for one in left.expanded():
-        for other in right.expanded():
+        for other in ([one] * (one in plain) + others) if _is_plain(one) else right.expanded():
             both = _meet_options(one, other)
             if both is not None and both not in options:
                 options[both] = None
@@ -331,12 +338,11 @@ def _tagged(objects: Iterable[ObjectShape], tag: str) -> list[Option]:
 
 def _distinct(branches: Sequence[Sequence[Option]]) -> bool:
     """Whether all options are constants, none of them a container, and no two branches share one."""
-    met = set[str]()
+    met = set[Option]()
     for options in branches:
-        own = {option.text for option in options if isinstance(option, Constant) and option.text[0] not in "[{"}
-        if len(own) < len(options) or not met.isdisjoint(own):
+        if not all(map(_is_plain, options)) or not met.isdisjoint(options):
             return False
-        met |= own
+        met.update(options)
     return True
 
 
