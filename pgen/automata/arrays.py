@@ -1,132 +1,270 @@
 """Fragments as the arrays of an `Nfa`: rows by source, byte classes, and pieces that come later.
 
-Byte classes are the coarsest intervals that no edge cuts. A piece brings states, which come after
-those there are, rules, and perhaps new cuts: then the classes of earlier edges are renamed. All
-of it is linear in the arrays.
+Byte classes are intervals that no edge cuts. A `Store` has room behind what is in it. A piece brings states, which
+come after those there are, rules, and perhaps new cuts: then the classes of earlier edges are renamed. States keep
+their numbers, and a piece adds edges to none but its own. Linear in the piece; where room
+or classes run out, in all that is there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.layout import UNMARKED, Nfa
-from pgen.automata.pieces import CALL, Fragment
+from pgen.automata.layout import FULL, OK, UNMARKED, Nfa
+from pgen.automata.memory import Memory, memory_of
+from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 
 Ints = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 
 UNWRITTEN = -1
 """The first state of a rule that has none yet."""
+CUT = 2
+"""What `_added` returns where an edge begins or ends inside of a byte class."""
+STATES, EDGES, JUMPS, CALLS, RULES = range(5)
+"""How many of them there are: places in `Store.counts`."""
+
+_STARTS = ("edge_start", "jump_start", "call_start")
+_KINDS: dict[str, tuple[int, type]] = {
+    "edge_low": (EDGES, np.uint8),
+    "edge_high": (EDGES, np.uint8),
+    "edge_target": (EDGES, np.int32),
+    "jump_target": (JUMPS, np.int32),
+    "call_rule": (CALLS, np.int32),
+    "call_target": (CALLS, np.int32),
+    "begin": (RULES, np.int32),
+    "is_end": (STATES, np.uint8),
+    "live": (STATES, np.uint8),
+    "nearest": (STATES, np.int32),
+    "farthest": (STATES, np.int32),
+    "endless": (STATES, np.int32),
+    "inside": (STATES, np.uint64),
+    "beyond": (STATES, np.int32),
+}
+"""What the fields of an `Nfa` have a place for, and the types of their elements."""
+_AT = [_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else None for name in Nfa._fields]
+_MEASURED = [Nfa._fields.index(name) for name in ("is_end", "edge_target", "jump_target", "call_target", "begin")]
 
 
 class Piece(NamedTuple):
-    """A fragment that comes to others; its calls are of rules by their numbers in the whole.
+    """A fragment that comes to others, with the numbers in the whole of all `n_rules` that are known.
 
-    Rule `rules[i]` of `n_rules` runs from `fragment.begins[i]` to `fragment.ends[i]`; `nearest (n,)` are the bytes to
-    the end of the rule that a state is in.
+    Rule `rules[i]` runs from `fragment.begins[i]` to `fragment.ends[i]`; a call of `CALL + i` is of rule `numbers[i]`,
+    one from `OUTSIDE` on of a rule by its number; `nearest (n,)` are the bytes to the end of the rule that a state
+    is in.
     """
 
     fragment: Fragment
     nearest: Ints
     rules: Ints
+    numbers: Ints
     n_rules: int
 
 
-def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes | None) -> Nfa:
+class Store:
+    """The arrays of an `Nfa`, and how much of each is in use; `memory` is where they lie."""
+
+    def __init__(self, nfa: Nfa, counts: NDArray[np.int64]) -> None:
+        self.nfa, self.counts = nfa, counts
+        self.memory: Memory = memory_of(nfa)
+
+    @classmethod
+    def empty(cls, room: int, class_of: Bytes | None = None) -> Store:
+        """No states at all, room for so many states and edges, and perhaps some byte classes to begin with."""
+        classes = np.zeros(256, np.uint8) if class_of is None else class_of
+        return cls(_arrays([room] * 5, classes), np.zeros(5, np.int64))
+
+    def copy(self) -> Store:
+        """Arrays of its own with the same in them, and as much room."""
+        return Store(_moved(self.nfa, self.counts, [len(self.nfa[at]) for at in _MEASURED]), self.counts.copy())
+
+    def add(self, piece: Piece) -> None:
+        """Put a piece behind what is there."""
+        fragment = piece.fragment
+        while True:
+            outcome = _added(self.nfa, self.counts, *fragment, piece.nearest, *piece[2:])
+            if outcome == OK:
+                return
+            if outcome == CUT:
+                self._cut(fragment.edges)
+            else:
+                self._make_room(fragment, piece.n_rules)
+
+    def _make_room(self, fragment: Fragment, n_rules: int) -> None:
+        n_edges = len(fragment.edges)
+        more = (fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules)
+        room = [max(len(self.nfa[at]), 2 * (int(n) + m)) for at, n, m in zip(_MEASURED, self.counts, more, strict=True)]
+        self.nfa = _moved(self.nfa, self.counts, room)
+        self.memory = memory_of(self.nfa)
+
+    def _cut(self, edges: Ints) -> None:
+        """Other byte classes, which none of these edges cuts; earlier edges in new arrays by the new names."""
+        before = self.nfa.class_of
+        after = _refined(before, edges[edges[:, 1] < CALL])
+        low, high = (_renamed(self.nfa[at], before, after, side) for at, side in ((1, "left"), (2, "right")))
+        self.nfa = self.nfa._replace(edge_low=low, edge_high=high, class_of=after)
+        self.memory = memory_of(self.nfa)
+
+
+def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes | None) -> Store:
     """The arrays of a whole fragment; by default all states are live and single bytes are tokens."""
-    rules = np.arange(len(fragment.begins), dtype=np.int32)
-    nfa = extended(EMPTY, Piece(fragment, nearest, rules, len(rules)))
-    return nfa._replace(
-        live=nfa.live if live is None else live,
-        farthest=nfa.farthest if farthest is None else farthest,
-    )
+    rules, n_calls = np.arange(len(fragment.begins), dtype=np.int32), int((fragment.edges[:, 1] >= CALL).sum())
+    room = [fragment.n_states, len(fragment.edges) - n_calls, len(fragment.jumps), n_calls, len(rules)]
+    store = Store(_arrays(room, np.zeros(256, np.uint8)), np.zeros(5, np.int64))
+    store.add(Piece(fragment, nearest, rules, rules, len(rules)))
+    if live is not None:
+        store.nfa.live[: fragment.n_states] = live
+    if farthest is not None:
+        store.nfa.farthest[: fragment.n_states] = farthest
+    return store
 
 
-def extended(nfa: Nfa, piece: Piece) -> Nfa:
-    """The arrays with those of a piece behind them."""
-    fragment, before = piece.fragment, len(nfa.is_end)
-    is_call = fragment.edges[:, 1] >= CALL
-    edge_start, edges = _by_source(fragment.edges[~is_call], fragment.n_states)
-    call_start, calls = _by_source(fragment.edges[is_call], fragment.n_states)
-    jump_start, jumps = _by_source(fragment.jumps, fragment.n_states)
-    class_of = _refined(nfa.class_of, edges)
-    is_end = np.zeros(fragment.n_states, np.uint8)
-    is_end[fragment.ends] = 1
-    begin = np.append(nfa.begin, np.full(piece.n_rules - len(nfa.begin), UNWRITTEN, np.int32))
-    begin[piece.rules] = before + fragment.begins
-    n_new = fragment.n_states
-    return Nfa(
-        edge_start=np.append(nfa.edge_start, nfa.edge_start[-1] + edge_start[1:]),
-        edge_low=np.append(_renamed(nfa.edge_low, nfa.class_of, class_of, "left"), class_of[edges[:, 1]]),
-        edge_high=np.append(_renamed(nfa.edge_high, nfa.class_of, class_of, "right"), class_of[edges[:, 2]]),
-        edge_target=np.append(nfa.edge_target, before + edges[:, 3]),
-        jump_start=np.append(nfa.jump_start, nfa.jump_start[-1] + jump_start[1:]),
-        jump_target=np.append(nfa.jump_target, before + jumps[:, 1]),
-        call_start=np.append(nfa.call_start, nfa.call_start[-1] + call_start[1:]),
-        call_rule=np.append(nfa.call_rule, calls[:, 1] - CALL),
-        call_target=np.append(nfa.call_target, before + calls[:, 3]),
-        begin=begin,
-        is_end=np.append(nfa.is_end, is_end),
-        live=np.append(nfa.live, np.ones(n_new, np.uint8)),
-        nearest=np.append(nfa.nearest, piece.nearest),
-        farthest=np.append(nfa.farthest, piece.nearest),
-        class_of=class_of,
-        endless=np.append(nfa.endless, np.full(n_new, UNMARKED, np.int32)),
-        inside=np.append(nfa.inside, np.zeros(n_new, np.uint64)),
-        beyond=np.append(nfa.beyond, np.full(n_new, -1, np.int32)),
-    )
+def _arrays(room: Sequence[int], class_of: Bytes) -> Nfa:
+    """Arrays with so many places for states, edges, jumps, calls and rules; rows begin at 0."""
+    made = {name: np.empty(room[at], kind) for name, (at, kind) in _KINDS.items()}
+    starts = {name: np.empty(room[STATES] + 1, np.int32) for name in _STARTS}
+    for start in starts.values():
+        start[0] = 0
+    return Nfa(**starts, **made, class_of=class_of)
 
 
-def _by_source(rows: Ints, n_states: int) -> tuple[Ints, Ints]:
-    """Where each state's rows begin, `(n + 1,)`, and the rows in that order."""
-    ordered = rows[np.argsort(rows[:, 0], kind="stable")]
-    return np.searchsorted(ordered[:, 0], np.arange(n_states + 1)).astype(np.int32), ordered
+def _moved(nfa: Nfa, counts: NDArray[np.int64], room: Sequence[int]) -> Nfa:
+    """Arrays with other room and the same in them."""
+    there, made = counts.tolist(), _arrays(room, nfa.class_of)
+    for old, new, at in zip(nfa, made, _AT, strict=True):
+        if at is not None:
+            n = there[at] if at >= 0 else there[STATES] + 1
+            new[:n] = old[:n]
+    return made
+
+
+@njit(cache=True)
+def _added(
+    nfa: Nfa,
+    counts: NDArray[np.int64],
+    n_states: int,
+    edges: Ints,
+    jumps: Ints,
+    begins: Ints,
+    ends: Ints,
+    nearest: Ints,
+    rules: Ints,
+    numbers: Ints,
+    n_rules: int,
+) -> int:
+    """Copy a piece behind what is there; `FULL` or `CUT`, with nothing changed, where that cannot be."""
+    before, n_calls = counts[STATES], 0
+    for e in range(edges.shape[0]):
+        n_calls += edges[e, 1] >= CALL
+    n_edges = edges.shape[0] - n_calls
+    if (
+        before + n_states > nfa.is_end.shape[0]
+        or counts[EDGES] + n_edges > nfa.edge_target.shape[0]
+        or counts[JUMPS] + jumps.shape[0] > nfa.jump_target.shape[0]
+        or counts[CALLS] + n_calls > nfa.call_target.shape[0]
+        or n_rules > nfa.begin.shape[0]
+    ):
+        return FULL
+    if _cuts(nfa.class_of, edges):
+        return CUT
+    _put_edges(nfa, before, counts[EDGES], counts[CALLS], n_states, edges, numbers)
+    _put_jumps(nfa, before, counts[JUMPS], n_states, jumps)
+    for state in range(n_states):
+        at = before + state
+        nfa.is_end[at], nfa.live[at] = 0, 1
+        nfa.nearest[at] = nfa.farthest[at] = nearest[state]
+        nfa.endless[at], nfa.inside[at], nfa.beyond[at] = UNMARKED, 0, -1
+    for rule in range(counts[RULES], n_rules):
+        nfa.begin[rule] = UNWRITTEN
+    for i in range(rules.shape[0]):
+        nfa.begin[rules[i]] = before + begins[i]
+        nfa.is_end[before + ends[i]] = 1
+    counts[STATES] += n_states
+    counts[EDGES] += n_edges
+    counts[JUMPS] += jumps.shape[0]
+    counts[CALLS] += n_calls
+    counts[RULES] = n_rules
+    return OK
+
+
+@njit(cache=True)
+def _cuts(class_of: Bytes, edges: Ints) -> bool:
+    """Whether an edge begins or ends inside of a byte class."""
+    for e in range(edges.shape[0]):
+        low, high = edges[e, 1], edges[e, 2]
+        if low < CALL and (
+            (low > 0 and class_of[low - 1] == class_of[low]) or (high < 255 and class_of[high] == class_of[high + 1])
+        ):
+            return True
+    return False
+
+
+@njit(cache=True)
+def _put_edges(
+    nfa: Nfa, before: int, edges_before: int, calls_before: int, n_states: int, edges: Ints, numbers: Ints
+) -> None:
+    """Edges and calls, each by source, those of one source in the order in which they come."""
+    edge_start, call_start = nfa.edge_start[before:], nfa.call_start[before:]
+    edge_start[: n_states + 1] = 0
+    call_start[: n_states + 1] = 0
+    for e in range(edges.shape[0]):
+        if edges[e, 1] < CALL:
+            edge_start[edges[e, 0] + 1] += 1
+        else:
+            call_start[edges[e, 0] + 1] += 1
+    edge_start[0], call_start[0] = edges_before, calls_before
+    for state in range(n_states):
+        edge_start[state + 1] += edge_start[state]
+        call_start[state + 1] += call_start[state]
+    next_edge, next_call = edge_start[:n_states].copy(), call_start[:n_states].copy()
+    for e in range(edges.shape[0]):
+        source, symbol, target = edges[e, 0], edges[e, 1], before + edges[e, 3]
+        if symbol < CALL:
+            at = next_edge[source]
+            next_edge[source] += 1
+            nfa.edge_low[at], nfa.edge_high[at] = nfa.class_of[symbol], nfa.class_of[edges[e, 2]]
+            nfa.edge_target[at] = target
+        else:
+            at = next_call[source]
+            next_call[source] += 1
+            nfa.call_rule[at] = numbers[symbol - CALL] if symbol < OUTSIDE else symbol - OUTSIDE
+            nfa.call_target[at] = target
+
+
+@njit(cache=True)
+def _put_jumps(nfa: Nfa, before: int, jumps_before: int, n_states: int, jumps: Ints) -> None:
+    """Jumps by source."""
+    start = nfa.jump_start[before:]
+    start[: n_states + 1] = 0
+    for j in range(jumps.shape[0]):
+        start[jumps[j, 0] + 1] += 1
+    start[0] = jumps_before
+    for state in range(n_states):
+        start[state + 1] += start[state]
+    following = start[:n_states].copy()
+    for j in range(jumps.shape[0]):
+        nfa.jump_target[following[jumps[j, 0]]] = before + jumps[j, 1]
+        following[jumps[j, 0]] += 1
 
 
 def _refined(class_of: Bytes, edges: Ints) -> Bytes:
-    """`(256,)` the classes, cut where these edges begin and end, too; the same array where that cuts nothing."""
+    """`(256,)` the classes, cut where these edges begin and end, too."""
     border = np.zeros(257, np.bool_)
     border[1:256] = class_of[1:] != class_of[:-1]
-    n_classes = int(border.sum())
     border[edges[:, 1]] = border[edges[:, 2] + 1] = True
     border[[0, 256]] = False
-    return class_of if border.sum() == n_classes else np.cumsum(border[:256]).astype(np.uint8)
+    return np.cumsum(border[:256]).astype(np.uint8)
 
 
 def _renamed(ends: Bytes, before: Bytes, after: Bytes, side: str) -> Bytes:
     """First ("left") or last ("right") classes of edges by the new names."""
-    if after is before or not len(ends):
-        return ends
-    names = np.arange(int(before[255]) + 1, dtype=np.uint8)
+    names = np.arange(256, dtype=np.uint8)
+    names[int(before[255]) + 1 :] = before[255]
     if side == "left":
         return after[np.searchsorted(before, names, side="left")][ends]
     return after[np.searchsorted(before, names, side="right") - 1][ends]
-
-
-_ZERO = np.zeros(1, np.int32)
-_NO_INTS, _NO_BYTES = np.zeros(0, np.int32), np.zeros(0, np.uint8)
-
-EMPTY = Nfa(
-    edge_start=_ZERO,
-    edge_low=_NO_BYTES,
-    edge_high=_NO_BYTES,
-    edge_target=_NO_INTS,
-    jump_start=_ZERO,
-    jump_target=_NO_INTS,
-    call_start=_ZERO,
-    call_rule=_NO_INTS,
-    call_target=_NO_INTS,
-    begin=_NO_INTS,
-    is_end=_NO_BYTES,
-    live=_NO_BYTES,
-    nearest=_NO_INTS,
-    farthest=_NO_INTS,
-    class_of=np.zeros(256, np.uint8),
-    endless=_NO_INTS,
-    inside=np.zeros(0, np.uint64),
-    beyond=_NO_INTS,
-)
-"""No states at all: where arrays begin."""

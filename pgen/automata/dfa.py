@@ -12,28 +12,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.arrays import extended, nfa_of
+from pgen.automata.arrays import nfa_of
 from pgen.automata.growth import Growth
 from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
 from pgen.automata.memory import memory_of
 from pgen.automata.pieces import Fragment
 from pgen.automata.reachability import Trimmed, trim
-from pgen.automata.stacks import empty_stacks, grown_stacks
+from pgen.automata.stacks import FIRST_SLOTS, empty_stacks, grown_stacks, longer
 from pgen.errors import LimitExceeded
 from pgen.limits import Limits, current
 
 FREE_CELLS = 1_000_000
 """Cells to begin with: untouched memory costs nothing, and below 4 MB no huge pages are cleared at first touch."""
 START = 2
-
-
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class LazyDFA:
@@ -56,12 +52,10 @@ class LazyDFA:
         self.lock = threading.RLock()
         if self.is_empty:
             return
-        if self._growth is None:
-            self.nfa = nfa_of(self.fragment, nearest, farthest, live)
-        else:
-            self.nfa = self._growth.begun()
+        self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
+        self.nfa = self._store.nfa
         self.table = _empty_table(len(self.nfa.is_end), self.n_classes, self.limits)
-        self.memory = memory_of((self.nfa, self.table))
+        self.memory = np.concatenate([self._store.memory, memory_of(self.table)])
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
         self._replaced: list[tuple[Nfa, Table]] = []
         self.start = self.entered(0)
@@ -114,6 +108,10 @@ class LazyDFA:
                 f"two readings of this text differ in more than {self.limits.nesting:,} nested levels",
                 hint="make the grammar less ambiguous, nest less deeply, or allow more with pgen.Limits(nesting=...)",
             )
+        if _crowded(table):
+            self._replace(self.nfa, _with_slots(table))
+            kernels.rehash(self.memory)
+            return
         capacity, arena = 2 * len(table.accepting), 2 * len(table.arena)
         members = max(arena, len(table.stacks.returns))
         limits, cells = self.limits, capacity * self.n_classes
@@ -124,23 +122,24 @@ class LazyDFA:
                 " or allow more with pgen.Limits",
             )
         self._replace(self.nfa, _grown(table, capacity, arena))
-        kernels.rehash(self.memory)
 
     def _write(self, rule: int) -> None:
         """Take in the piece of a rule that is about to be called."""
         assert self._growth is not None, "only rules of languages that grow are unwritten"
         with self.limits:
-            nfa = extended(self.nfa, self._growth.written(rule))
-        table = _with_members(self.table, len(nfa.is_end))
+            self._growth.write(rule)
+        nfa, table = self._store.nfa, _with_members(self.table, len(self._store.nfa.is_end))
         if nfa.class_of is not self.nfa.class_of:
             table = _with_classes(table, int(nfa.class_of[255]) + 1)
         table.counters[7] = 0
         self._replace(nfa, table)
 
     def _replace(self, nfa: Nfa, table: Table) -> None:
+        if nfa is self.nfa and table is self.table:
+            return
         self._replaced.append((self.nfa, self.table))
         self.nfa, self.table = nfa, table
-        self.memory = memory_of((nfa, table))
+        self.memory = np.concatenate([self._store.memory, memory_of(table)])
 
 
 def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
@@ -150,40 +149,57 @@ def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
 
 
 def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
+    """No states but the two that mean dead and ended. Memory is touched where it is used: pages of it cost time."""
     fewest = min(8192, max(limits.states, 4), FREE_CELLS // n_classes)
-    capacity = 1 << (fewest.bit_length() - 1)  # hash tables want a power of two
-    scratch = np.zeros((5, n_members), np.int32)
+    capacity = 1 << (fewest.bit_length() - 1)
+    marks, scratch = np.zeros((2, n_members), np.int32), np.empty((3, n_members), np.int32)
     table = Table(
         transitions=np.empty((capacity, n_classes), np.int32),
-        start=np.zeros(capacity + 1, np.int64),
-        arena=np.zeros(4 * capacity + 2 * n_members, np.int32),
-        arena_stack=np.zeros(4 * capacity + 2 * n_members, np.int32),
-        accepting=np.zeros(capacity, np.uint8),
-        live=np.zeros(capacity, np.uint8),
-        nearest=np.zeros(capacity, np.int32),
-        farthest=np.zeros(capacity, np.int32),
-        slots=np.zeros(4 * capacity, np.int32),
+        start=np.empty(capacity + 1, np.int64),
+        arena=np.empty(4 * capacity + 2 * n_members, np.int32),
+        arena_stack=np.empty(4 * capacity + 2 * n_members, np.int32),
+        accepting=np.empty(capacity, np.uint8),
+        live=np.empty(capacity, np.uint8),
+        nearest=np.empty(capacity, np.int32),
+        farthest=np.empty(capacity, np.int32),
+        slots=np.zeros(FIRST_SLOTS, np.int32),
         stacks=empty_stacks(capacity, limits.nesting),
         counters=np.array([START, 0, 0, START, 0, 0, 0, 0], np.int64),
-        stamp=scratch[0],
-        waiting=scratch[1],
-        stack_of=scratch[2],
-        found=scratch[3],
-        todo=scratch[4],
-        pending=np.zeros(3 * 256, np.int32),
-        signs=np.zeros(3 * n_classes, np.int64),
-        recent=np.full((1024, 3), UNKNOWN, np.int32),
+        stamp=marks[0],
+        waiting=marks[1],
+        stack_of=scratch[0],
+        found=scratch[1],
+        todo=scratch[2],
+        pending=np.empty(3 * 256, np.int32),
+        signs=np.empty(3 * n_classes, np.int64),
+        recent=np.zeros((1024, 3), np.int32),  # no edge leads to NFA state 0
     )
     table.transitions[[DEAD, ENDED]] = DEAD
+    table.start[: START + 1] = 0
+    for facts in (table.accepting, table.live, table.nearest, table.farthest):
+        facts[:START] = 0
     table.accepting[ENDED] = 1
     return table
+
+
+def _crowded(table: Table) -> bool:
+    """Whether one of the hash tables is half full."""
+    states, nodes = int(table.counters[0]), int(table.stacks.counters[0])
+    return 2 * states > len(table.slots) or 2 * nodes > len(table.stacks.slots)
+
+
+def _with_slots(table: Table) -> Table:
+    """The table with empty hash tables, each at least four times as large as what is in it."""
+    states, nodes = int(table.counters[0]), int(table.stacks.counters[0])
+    slots, node_slots = (np.zeros(max(FIRST_SLOTS, 4 << n.bit_length()), np.int32) for n in (states, nodes))
+    return table._replace(slots=slots, stacks=table.stacks._replace(slots=node_slots))
 
 
 def _with_members(table: Table, n_members: int) -> Table:
     """The table for more NFA states: room for what a configuration in the making needs for each."""
     if n_members <= len(table.stamp):
         return table
-    stamp, waiting, stack_of, found, todo = np.zeros((5, 2 * n_members), np.int32)
+    (stamp, waiting), (stack_of, found, todo) = np.zeros((2, n_members), np.int32), np.empty((3, n_members), np.int32)
     return table._replace(stamp=stamp, waiting=waiting, stack_of=stack_of, found=found, todo=todo)
 
 
@@ -196,11 +212,6 @@ def _with_classes(table: Table, n_classes: int) -> Table:
 
 
 def _grown(table: Table, capacity: int, arena: int) -> Table:
-    def longer(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:
-        made = np.zeros((size, *array.shape[1:]), array.dtype)
-        made[: len(array)] = array
-        return made
-
     return table._replace(
         transitions=longer(table.transitions, capacity),
         start=longer(table.start, capacity + 1),
@@ -210,7 +221,6 @@ def _grown(table: Table, capacity: int, arena: int) -> Table:
         live=longer(table.live, capacity),
         nearest=longer(table.nearest, capacity),
         farthest=longer(table.farthest, capacity),
-        slots=np.zeros(4 * capacity, np.int32),
         stacks=grown_stacks(table.stacks),
         pending=longer(table.pending, 2 * len(table.pending)),
     )

@@ -11,6 +11,7 @@ numbers) is laid once for all of them. Cost: that of what is laid, and of copyin
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,47 +19,48 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.arrays import EMPTY, UNWRITTEN, Piece, extended
-from pgen.automata.layout import Nfa
+from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
 from pgen.automata.nfa import Builder
-from pgen.automata.pieces import CALL, OUTSIDE, Fragment, as_edges, as_jumps
+from pgen.automata.pieces import CALL, NO_STATES, OUTSIDE, Fragment, as_edges, as_jumps
 from pgen.automata.reachability import UNREACHABLE, byte_distances, trim
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
-AHEAD = 20_000
-"""Edges that are laid before the first walk, besides those in common: few schemas have more."""
-
+AHEAD = 2_000
+"""Edges that are laid when a rule is first called that has none, of this rule and of those that come next."""
+MOST_AHEAD = 64_000
+"""Each time twice as many are, up to so many: so there are few interruptions, and most texts of a schema need two."""
 TOGETHER = 16
-"""Rules that are laid in one piece, where several are: a piece costs half a millisecond besides what is in it."""
+"""Rules that are laid in one piece, where several are."""
+ROOM = 4_000
+"""States and edges for which there is room at first."""
 WHOLE = 0
 """The rule of a whole text."""
+_CLASSES = np.minimum(np.arange(256), 128).astype(np.uint8)
+"""Byte classes at first: names in schemas hold all kinds of ASCII, and cutting classes later costs more than these."""
 
 
 class Growth:
     """A language in pieces: rule 0 is the whole, others are numbered as they are first mentioned.
 
-    State 0 calls rule 0, which returns to state 1. What the language has in common with others comes before the
-    rest. `nearest_bytes` is the length of the shortest member, `None` without members.
+    `store` has the arrays: state 0 calls rule 0, which returns to state 1; what the language has in common with others
+    comes before the rest. `nearest_bytes` is the length of the shortest member, `None` without members.
     """
 
     def __init__(self, node: ir.Node, stock: ir.Stock = ir.NO_STOCK) -> None:
-        self._ground, rules = _ground(stock)
-        self._writer = _Writer(rules)
+        ground, rules = _ground(stock)
+        self.store, self._writer, self._batch = ground.copy(), _Writer(rules), AHEAD
         self.whole = self._writer.piece({WHOLE: node})
-        nearest = self.whole.nearest
-        self.nearest_bytes = int(nearest[0]) if len(nearest) and nearest[0] < UNREACHABLE else None
+        nearest = int(self.whole.nearest[0]) if len(self.whole.nearest) else UNREACHABLE
+        self.nearest_bytes = nearest if nearest < UNREACHABLE else None
+        if self.nearest_bytes is not None:
+            self.store.add(self.whole)
+            self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
 
-    def begun(self) -> Nfa:
-        """The arrays with the whole, and pieces of the rules it mentions, up to `AHEAD` edges."""
-        nfa = extended(self._ground, self.whole)
-        nfa.nearest[0] = nfa.farthest[0] = self.whole.nearest[0]
-        return self._writer.written_up_to(AHEAD, nfa)
-
-    def written(self, rule: int) -> Piece:
-        """The piece of a rule that has none."""
-        (piece,) = self._writer.written([rule])
-        return piece
+    def write(self, rule: int) -> None:
+        """Put the piece of a rule that has none into the store, and those that come next, more each time."""
+        n_edges, self._batch = self._batch, min(2 * self._batch, MOST_AHEAD)
+        self._writer.write_from(rule, n_edges, self.store)
 
 
 def shortest_bytes(node: ir.Node) -> int | None:
@@ -67,15 +69,17 @@ def shortest_bytes(node: ir.Node) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def _ground(stock: ir.Stock) -> tuple[Nfa, _Rules]:
+def _ground(stock: ir.Stock) -> tuple[Store, _Rules]:
     """The arrays and rules that languages with this stock begin with."""
     rules = _Rules({}, [ir.EPSILON], [0])
     for part in stock.parts:
         rules.add(part, part.n_bytes)
     call = Fragment(2, as_edges([(0, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
-    nfa = extended(EMPTY, Piece(call, np.zeros(2, np.int32), np.zeros(0, np.int32), len(rules.parts)))
+    store = Store.empty(ROOM, _CLASSES)
+    store.add(Piece(call, np.zeros(2, np.int32), NO_STATES, np.zeros(1, np.int32), len(rules.parts)))
     writer = _Writer(rules)
-    return writer.written_up_to(UNREACHABLE, nfa), writer.rules
+    writer.write_from(WHOLE + 1, UNREACHABLE, store)
+    return store, writer.rules
 
 
 class _Rules(NamedTuple):
@@ -102,15 +106,21 @@ class _Writer:
         self.rules = _Rules(rules.numbers.copy(), rules.parts.copy(), rules.costs.copy())
         self._n_edges = 0
 
-    def written_up_to(self, n_edges: int, nfa: Nfa) -> Nfa:
-        """The arrays with the pieces of the next rules, up to so many edges and those of a few rules more."""
-        done = WHOLE + 1
-        while done < len(nfa.begin) and self._n_edges < n_edges:
-            rules = range(done, min(done + TOGETHER, len(nfa.begin)))
-            for piece in self.written([rule for rule in rules if nfa.begin[rule] == UNWRITTEN]):
-                nfa = extended(nfa, piece)
-            done = rules.stop
-        return nfa
+    def write_from(self, rule: int, n_edges: int, store: Store) -> None:
+        """Put in the pieces of a rule, of those it mentions and of those after it, up to so many edges and a few."""
+        known = int(store.counts[RULES])
+        waiting, most = deque([*range(rule, known), *range(WHOLE + 1, rule)]), int(store.counts[EDGES]) + n_edges
+        while waiting and store.counts[EDGES] <= most:
+            rules: list[int] = []
+            while waiting and len(rules) < TOGETHER:
+                if store.nfa.begin[waiting[0]] == UNWRITTEN:
+                    rules.append(waiting[0])
+                waiting.popleft()
+            for piece in self.written(rules):
+                store.add(piece)
+            # What the rule mentions comes before what comes after it.
+            waiting.extendleft(range(int(store.counts[RULES]) - 1, known - 1, -1))
+            known = int(store.counts[RULES])
 
     def written(self, rules: Iterable[int]) -> Iterator[Piece]:
         """The pieces of rules that have none."""
@@ -153,18 +163,16 @@ class _Writer:
     ) -> Piece:
         """The piece with its own rules numbered after those there are, and calls of them by these numbers."""
         first, *others = bodies
-        begins = fragment.begins[len(others) :]
+        begins = fragment.begins[len(others) :].tolist()
         # Where trimming has cut rules, it is not said which; those left serve this piece alone.
         names = shared if len(begins) == len(shared) else [ir.Ref("") for _ in begins]
         own = [self.rules.add(part, int(nearest[begin])) for part, begin in zip(names, begins, strict=True)]
-        numbers = np.array([*others, *own], np.int32)
-        edges, symbol = fragment.edges.copy(), fragment.edges[:, 1]
-        inside = (symbol >= CALL) & (symbol < OUTSIDE)
-        edges[inside, 1:3] = CALL + numbers[symbol[inside] - CALL, None]
-        edges[symbol >= OUTSIDE, 1:3] += CALL - OUTSIDE
-        begins, ends = np.append(np.int32(0), fragment.begins), np.append(np.int32(1), fragment.ends)
-        fragment = fragment._replace(edges=edges, begins=begins, ends=ends)
-        return Piece(fragment, nearest, np.append(np.int32(first), numbers), len(self.rules.parts))
+        rules = np.array([first, *others, *own], np.int32)
+        begins, ends = np.append(_FIRST, fragment.begins), np.append(_LAST, fragment.ends)
+        return Piece(fragment._replace(begins=begins, ends=ends), nearest, rules, rules[1:], len(self.rules.parts))
+
+
+_FIRST, _LAST = np.zeros(1, np.int32), np.ones(1, np.int32)
 
 
 class _PieceBuilder(Builder):

@@ -275,7 +275,7 @@ def add_state(memory: Memory, count: int, slot: int) -> int:
     found, stack_of, live = ints(memory, FOUND), ints(memory, STACK_OF), octets(memory, LIVE)
     nearest, farthest = ints(memory, NEAREST), ints(memory, FARTHEST)
     behind_near, behind_far = ints(memory, NODE_NEAREST), ints(memory, NODE_FARTHEST)
-    any_live, near, far = np.uint8(0), np.int64(FAR), np.int64(FAR)
+    any_live, near, far, accepts = np.uint8(0), np.int64(FAR), np.int64(FAR), False
     for i in range(count):
         member = found[i]
         stack = stack_of[member]
@@ -283,8 +283,8 @@ def add_state(memory: Memory, count: int, slot: int) -> int:
         any_live |= live[member]
         near = min(near, np.int64(nearest[member]) + np.int64(behind_near[stack]))
         far = min(far, np.int64(farthest[member]) + np.int64(behind_far[stack]))
-        if member == 1:
-            accepting[state] = 1
+        accepts |= member == 1
+    accepting[state] = accepts
     octets(memory, STATE_LIVE)[state] = any_live
     ints(memory, STATE_NEAREST)[state], ints(memory, STATE_FARTHEST)[state] = near, far
     longs(memory, START)[state + 1], slots[slot] = used + count, state

@@ -13,17 +13,14 @@ become rules, which edges call. Linear in the number of edges; past `Limits.edge
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.pieces import (
     CALL,
-    Edges,
+    NO_STATES,
     Fragment,
-    as_edges,
-    as_jumps,
     characters,
     network,
     others,
@@ -32,11 +29,10 @@ from pgen.automata.pieces import (
 )
 from pgen.automata.rules import normal_form
 from pgen.automata.sharing import MAX_LOOP, Sharing, is_atom, shared_parts
+from pgen.automata.tape import Tape
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.limits import current
-
-"""Edges of one automaton: some 60 MB."""
 
 
 @lru_cache(maxsize=64)
@@ -66,41 +62,36 @@ def atom(node: ir.Node) -> Fragment:
     """The automaton of a regular part, without rules."""
     builder = Builder(whole=True)
     builder.lay_apart(node)
-    return builder.fragment(np.zeros(0, np.int32))
+    return builder.fragment(NO_STATES)
 
 
 class Builder:
     """Collects edges and jumps; states are numbered in order of need, each rule's in one run."""
 
     def __init__(self, whole: bool = False) -> None:
-        self.n_states, self.n_edges = 0, 0
+        self.n_edges = 0
         self._whole = whole
         self.numbers: dict[str, int] = {}
         self.shared: dict[ir.Node, int] = {}
         self.tails: dict[ir.Concat, int] = {}
-        self._rows: list[tuple[int, int, int, int]] = []
-        self._jumps: list[tuple[int, int]] = []
-        self._blocks: list[Edges] = []
-        self._jump_blocks: list[Edges] = []
+        self._tape = Tape()
         self._waiting: list[tuple[ir.Node, int, int]] = []
 
     def fragment(self, begins: NDArray[np.int32]) -> Fragment:
         """What was laid, with the states at which rules begin."""
-        edges = np.concatenate([as_edges(self._rows), *self._blocks])
-        jumps = np.concatenate([as_jumps(self._jumps), *self._jump_blocks])
-        return Fragment(self.n_states, edges, jumps, begins, begins + 1)
+        return Fragment(self._tape.n_states, *self._tape.written(), begins, begins + 1)
 
     def lay_apart(self, node: ir.Node) -> int:
         """Lay a node between two new states, the first of which is returned; the other follows it."""
-        start, end = self._new(2)
-        self._lay(node, start, end)
+        start = self._tape.new(2)
+        self._lay(node, start, start + 1)
         while self._waiting:
             part, first, last = self._waiting.pop()
             symbol = self._call(part)
             if symbol is None:
                 self._lay(part, first, last)
             else:
-                self._rows.append((first, symbol, symbol, last))
+                self._tape.edge(first, symbol, symbol, last)
         return start
 
     def _call(self, part: ir.Node) -> int | None:
@@ -113,37 +104,24 @@ class Builder:
         inside.numbers, inside.shared, inside.tails = self.numbers, self.shared, self.tails
         return inside
 
-    def _new(self, count: int) -> range:
-        self.n_states += count
-        return range(self.n_states - count, self.n_states)
-
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
         if self.tails and isinstance(node, ir.Concat) and node in self.tails:
-            (middle,) = self._new(1)
+            middle = self._tape.new(1)
             cut = len(node.parts) - self.tails[node]
             head, tail = ir.concat(*node.parts[:cut]), ir.Concat(node.parts[cut:])
             self._waiting += [(head, start, middle), (tail, middle, end)]
-            return
-        if is_atom(node) and not self._whole:
+        elif is_atom(node) and not self._whole:
             self._place(atom(node), start, end)
-            return
+        else:
+            self._lay_parts(node, start, end)
+
+    def _lay_parts(self, node: ir.Node, start: int, end: int) -> None:
         match node:
-            case ir.Chars(ranges):
-                self._place(characters(ranges), start, end)
-            case ir.AnyByte():
-                self._rows.append((start, 0, 255, end))
             case ir.Literal(data):
                 self._literal(data, start, end)
-            case ir.Words(words):
-                self._place(word_trie(words), start, end)
-            case ir.Substrings(text):
-                self._place(substrings(text), start, end)
-            case ir.Others(words, first, then):
-                self._place(others(words, atom(first), atom(then)), start, end)
-            case ir.Network():
-                self._place(network(node), start, end)
             case ir.Concat(parts):
-                points = [start, *self._new(len(parts) - 1), end]
+                first = self._tape.new(len(parts) - 1)
+                points = [start, *range(first, first + len(parts) - 1), end]
                 self._waiting += zip(parts, points[:-1], points[1:], strict=True)
             case ir.Union(parts):
                 self._waiting += [(part, start, end) for part in parts]
@@ -153,23 +131,16 @@ class Builder:
                 self._separated(node, start, end)
             case ir.Ref(name):
                 symbol = CALL + self.numbers[name]
-                self._rows.append((start, symbol, symbol, end))
+                self._tape.edge(start, symbol, symbol, end)
+            case ir.AnyByte():
+                self._tape.edge(start, 0, 255, end)
             case _:
-                from pgen.automata.algebra import boolean_fragment
-
-                self._place(boolean_fragment(node), start, end)
+                self._place(leaf(node), start, end)
 
     def _place(self, part: Fragment, start: int, end: int) -> None:
         """A finished fragment, between two states."""
         self._check(len(part.edges))
-        names = np.arange(part.n_states, dtype=np.int32) + (self.n_states - 2)
-        names[0], names[1] = start, end
-        edges = part.edges.copy()
-        edges[:, 0], edges[:, 3] = names[edges[:, 0]], names[edges[:, 3]]
-        self._blocks.append(edges)
-        if len(part.jumps):
-            self._jump_blocks.append(names[part.jumps])
-        self.n_states += part.n_states - 2
+        self._tape.copy(part, start, end)
 
     def _check(self, n_edges: int) -> None:
         self.n_edges += n_edges
@@ -180,28 +151,29 @@ class Builder:
             )
 
     def _literal(self, data: bytes, start: int, end: int) -> None:
-        if not data:
-            self._jumps.append((start, end))
-            return
-        points = [start, *self._new(len(data) - 1), end]
-        self._rows += [(a, byte, byte, b) for (a, b), byte in zip(pairwise(points), data, strict=True)]
+        if data:
+            self._tape.word(data, start, end)
+        else:
+            self._tape.jump(start, end)
 
     def _repeat(self, item: ir.Node, low: int, high: int | None, start: int, end: int) -> None:
         """`low` copies in a row, then a loop (`high` is None) or optional copies, each of which may be the last."""
         if high is None and low < 2:
-            first, last = self._new(2)
+            first = self._tape.new(2)
+            last = first + 1
             if ir.size(item) <= MAX_LOOP and not ir.refers(item):
                 # Not called, though it may be shared: nothing is read more often.
                 self._place(atom(item), first, last)
             else:
                 self._waiting.append((item, first, last))
-            self._jumps += [(start, first), (last, first), (last, end)] + [(start, end)] * (low == 0)
+            for before, after in ((start, first), (last, first), (last, end), *[(start, end)] * (low == 0)):
+                self._tape.jump(before, after)
         elif high is None:
-            (again,) = self._new(1)
+            again = self._tape.new(1)
             self._place(self._copies(item, low - 1, low - 1), start, again)
             self._repeat(item, 1, None, again, end)
         elif (low, high) == (0, 1):
-            self._jumps.append((start, end))
+            self._tape.jump(start, end)
             self._waiting.append((item, start, end))
         else:
             self._place(self._copies(item, low, high), start, end)
@@ -209,26 +181,50 @@ class Builder:
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
         inside, symbol = self._inner(), self._call(node)
         if symbol is not None:
-            inside.n_states, inside._rows = 2, [(0, symbol, symbol, 1)]
+            start = inside._tape.new(2)
+            inside._tape.edge(start, symbol, symbol, start + 1)
         else:
             inside.lay_apart(node)
-        return copies(inside.fragment(np.zeros(0, np.int32)), low, high)
+        return copies(inside.fragment(NO_STATES), low, high)
 
     def _separated(self, node: ir.Separated, start: int, end: int) -> None:
         """One copy of each item between "now comes item i" and "something came, item i + 1 is next"."""
-        count = len(node.items)
-        fresh = [start, *self._new(count - 1)]  # nothing came yet, item i is next
-        begun, now = self._new(count), self._new(count)  # something came, item i + 1 is next; now comes item i
+        count, jump = len(node.items), self._tape.jump
+        first = self._tape.new(3 * count - 1)
+        fresh = [start, *range(first, first + count - 1)]  # nothing came yet, item i is next
+        begun = range(first + count - 1, first + 2 * count - 1)  # something came, item i + 1 is next
+        now = range(first + 2 * count - 1, first + 3 * count - 1)  # now comes item i
         self._waiting += zip(node.items, now, begun, strict=True)
-        self._jumps += [*zip(fresh, now, strict=True), (begun[-1], end)]
+        jump(begun[-1], end)
         for i, kind in enumerate(node.kinds):
+            jump(fresh[i], now[i])
             # A separator leads to item i from behind item i - 1, and from behind itself if it may come again.
-            before = ([begun[i - 1]] if i else []) + ([begun[i]] if kind in "*+" else [])
-            self._waiting += [(node.separator, state, now[i]) for state in before]
+            if i:
+                self._waiting.append((node.separator, begun[i - 1], now[i]))
+            if kind in "*+":
+                self._waiting.append((node.separator, begun[i], now[i]))
             if kind in "?*" and i + 1 < count:
-                self._jumps.append((fresh[i], fresh[i + 1]))
+                jump(fresh[i], fresh[i + 1])
             if kind in "?*" and i:
-                self._jumps.append((begun[i - 1], begun[i]))
+                jump(begun[i - 1], begun[i])
+
+
+def leaf(node: ir.Node) -> Fragment:
+    """The automaton of a node that is finished apart: a leaf, an intersection or a complement."""
+    match node:
+        case ir.Chars(ranges):
+            return characters(ranges)
+        case ir.Words(words):
+            return word_trie(words)
+        case ir.Substrings(text):
+            return substrings(text)
+        case ir.Others(words, first, then):
+            return others(words, atom(first), atom(then))
+        case ir.Network():
+            return network(node)
+    from pgen.automata.algebra import boolean_fragment
+
+    return boolean_fragment(node)
 
 
 def copies(item: Fragment, low: int, high: int) -> Fragment:

@@ -63,7 +63,8 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_], outside: Ints 
         return np.zeros(0, np.int32)
     edges = fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins) or len(outside):
-        return _distances_with_calls(fragment._replace(edges=edges), outside)
+        edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(fragment.jumps)
+        return _distances_with_calls(fragment.n_states, edges, jumps, fragment.begins, fragment.ends, outside)
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
@@ -139,37 +140,43 @@ def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
     return Fragment(int(keep.sum()), edges, jumps, names[fragment.begins[rules]], names[fragment.ends[rules]])
 
 
-def _distances_with_calls(fragment: Fragment, outside: Ints) -> Ints:
-    edges, jumps = fragment.edges, fragment.jumps
-    into = np.concatenate([edges[:, 3], jumps[:, 1]])
-    order = np.argsort(into, kind="stable")
-    start = np.searchsorted(into[order], np.arange(fragment.n_states + 1)).astype(np.int32)
-    sources = np.concatenate([edges[:, 0], jumps[:, 0]])[order]
+@njit(cache=True)
+def _distances_with_calls(n_states: int, edges: Ints, jumps: Ints, begins: Ints, ends: Ints, outside: Ints) -> Ints:
+    n_edges, n_jumps = edges.shape[0], jumps.shape[0]
+    start, call_start = np.zeros(n_states + 2, np.int32), np.zeros(begins.shape[0] + 2, np.int32)
+    for e in range(n_edges):
+        start[edges[e, 3] + 2] += 1
+        if CALL <= edges[e, 1] < OUTSIDE:
+            call_start[edges[e, 1] - CALL + 2] += 1
+    for j in range(n_jumps):
+        start[jumps[j, 1] + 2] += 1
+    start[:] = np.cumsum(start)
+    call_start[:] = np.cumsum(call_start)
     # i + 1: a call of rule i, -k: a way of k bytes (0: a jump).
-    is_call, is_outside = _is_inner_call(edges), edges[:, 1] >= OUTSIDE
-    kinds = np.where(is_call, edges[:, 1] - CALL + 1, -1)
-    kinds[is_outside] = -outside[edges[is_outside, 1] - OUTSIDE]
-    kinds = np.concatenate([kinds, np.zeros(len(jumps), np.int32)]).astype(np.int32)[order]
-    calls = edges[is_call]
-    calls = calls[np.argsort(calls[:, 1], kind="stable")]
-    call_start = np.searchsorted(calls[:, 1], CALL + np.arange(len(fragment.begins) + 1)).astype(np.int32)
-    rule_of = np.full(fragment.n_states, -1, np.int32)
-    rule_of[fragment.begins] = np.arange(len(fragment.begins))
-    distance = np.full(fragment.n_states, UNREACHABLE, np.int32)
-    distance[1] = distance[fragment.ends] = 0
-    roots = np.append(fragment.ends, 1).astype(np.int32)
-    _relax(
-        start,
-        sources,
-        kinds,
-        call_start,
-        calls[:, 0].copy(),
-        calls[:, 3].copy(),
-        fragment.begins,
-        rule_of,
-        roots,
-        distance,
-    )
+    sources, kinds = np.empty(n_edges + n_jumps, np.int32), np.empty(n_edges + n_jumps, np.int32)
+    call_source, call_target = np.empty(call_start[-1], np.int32), np.empty(call_start[-1], np.int32)
+    for e in range(n_edges):
+        source, symbol, target = edges[e, 0], edges[e, 1], edges[e, 3]
+        at = start[target + 1]
+        start[target + 1] += 1
+        sources[at], kinds[at] = source, -1
+        if symbol >= OUTSIDE:
+            kinds[at] = -outside[symbol - OUTSIDE]
+        elif symbol >= CALL:
+            kinds[at] = symbol - CALL + 1
+            call = call_start[symbol - CALL + 1]
+            call_start[symbol - CALL + 1] += 1
+            call_source[call], call_target[call] = source, target
+    for j in range(n_jumps):
+        at = start[jumps[j, 1] + 1]
+        start[jumps[j, 1] + 1] += 1
+        sources[at], kinds[at] = jumps[j, 0], 0
+    rule_of, distance = np.full(n_states, -1, np.int32), np.full(n_states, UNREACHABLE, np.int32)
+    roots = np.empty(ends.shape[0] + 1, np.int32)
+    distance[1], roots[0] = 0, 1
+    for rule in range(begins.shape[0]):
+        rule_of[begins[rule]], roots[rule + 1], distance[ends[rule]] = rule, ends[rule], 0
+    _relax(start, sources, kinds, call_start, call_source, call_target, begins, rule_of, roots, distance)
     return distance
 
 

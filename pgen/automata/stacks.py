@@ -11,6 +11,8 @@ bounded by `Limits.nesting`.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -36,7 +38,9 @@ from pgen.automata.memory import Memory, int_rows, ints, long_rows, longs
 
 WAITS, DONE = -2, -3
 SEED = 1469598103934665603
-"""Nested levels at which two different stacks may be merged."""
+FIRST_SLOTS = 2048
+"""Places of a hash table to begin with, a power of two as always: they have to be cleared."""
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @njit(cache=True)
@@ -220,33 +224,37 @@ def rehash_nodes(memory: Memory) -> None:
 
 def empty_stacks(capacity: int, nesting: int) -> Stacks:
     """Node 0, the empty stack, alone; merges nest at most so deep."""
-    return Stacks(
-        start=np.zeros(capacity + 1, np.int64),
-        returns=np.zeros(4 * capacity, np.int32),
-        parents=np.zeros(4 * capacity, np.int32),
-        nearest=np.zeros(capacity, np.int32),
-        farthest=np.zeros(capacity, np.int32),
-        slots=np.zeros(4 * capacity, np.int32),
-        memo=np.full((1024, 3), UNKNOWN, np.int32),
-        pile=np.zeros(8 * capacity, np.int32),
-        frames=np.zeros((nesting, 5), np.int64),
+    stacks = Stacks(
+        start=np.empty(capacity + 1, np.int64),
+        returns=np.empty(4 * capacity, np.int32),
+        parents=np.empty(4 * capacity, np.int32),
+        nearest=np.empty(capacity, np.int32),
+        farthest=np.empty(capacity, np.int32),
+        slots=np.zeros(FIRST_SLOTS, np.int32),
+        memo=np.zeros((1024, 3), np.int32),  # no node is merged with itself
+        pile=np.empty(8 * capacity, np.int32),
+        frames=np.empty((nesting, 5), np.int64),
         counters=np.array([1, 0, 0, 0], np.int64),
     )
+    stacks.start[:2] = stacks.nearest[0] = stacks.farthest[0] = 0
+    return stacks
 
 
 def grown_stacks(stacks: Stacks) -> Stacks:
-    """The same nodes in arrays twice as long."""
-
-    def longer(array: NDArray[np.int32]) -> NDArray[np.int32]:
-        return np.concatenate([array, np.zeros_like(array)])
-
+    """The same nodes in arrays twice as long; their hash table is another matter."""
     capacity = 2 * len(stacks.nearest)
     return stacks._replace(
-        start=np.concatenate([stacks.start, np.zeros(capacity + 1 - len(stacks.start), np.int64)]),
-        returns=longer(stacks.returns),
-        parents=longer(stacks.parents),
-        nearest=longer(stacks.nearest),
-        farthest=longer(stacks.farthest),
-        slots=np.zeros(4 * capacity, np.int32),
-        pile=longer(stacks.pile),
+        start=longer(stacks.start, capacity + 1),
+        returns=longer(stacks.returns, 4 * capacity),
+        parents=longer(stacks.parents, 4 * capacity),
+        nearest=longer(stacks.nearest, capacity),
+        farthest=longer(stacks.farthest, capacity),
+        pile=longer(stacks.pile, 8 * capacity),
     )
+
+
+def longer(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:
+    """A copy with room behind it."""
+    made = np.empty((size, *array.shape[1:]), array.dtype)
+    made[: len(array)] = array
+    return made

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 Ranges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, non-adjacent inclusive ranges of code points."""
@@ -19,15 +20,11 @@ Ranges = tuple[tuple[int, int], ...]
 class Node:
     """A set of byte strings. Two nodes are equal if their structure is: a digest of it is kept, so this is cheap."""
 
-    __slots__ = ("_boolean", "_digest", "_grows", "_hash", "_refers", "_size", "_special")
+    __slots__ = ("_digest", "_hash", "_sum")
 
     _digest: bytes
     _hash: int
-    _boolean: bool
-    _grows: bool
-    _refers: bool
-    _size: int
-    _special: bool
+    _sum: int
 
     def __hash__(self) -> int:
         try:
@@ -227,76 +224,90 @@ def _digest(root: Node) -> bytes:
     return root._digest
 
 
-def _summed(root: Node) -> Node:
-    """The node, when its size and what it mentions are noted, and those of all its parts."""
-    if hasattr(root, "_size"):
-        return root
-    waiting = [root]
+REFERS, GROWS, BOOLEAN, SPECIAL = 1, 2, 4, 8
+"""What is below a node, as bits of its sum; its size stands above them."""
+_SIZE = 4
+
+
+def _sum(root: Node) -> int:
+    """The size of a node and what it mentions, noted for it and all its parts."""
+    try:
+        return root._sum
+    except AttributeError:
+        waiting = [root]
     while waiting:
         node = waiting[-1]
         parts = children(node)
-        missing = [part for part in parts if not hasattr(part, "_size")]
-        if missing:
-            waiting += missing
+        size, bits = 0, _OWN_BITS.get(type(node), 0)
+        try:
+            for part in parts:
+                size += part._sum >> _SIZE
+                bits |= part._sum
+        except AttributeError:
+            waiting += [part for part in parts if not hasattr(part, "_sum")]
             continue
         waiting.pop()
-        object.__setattr__(node, "_boolean", isinstance(node, _BOOLEAN) or any(part._boolean for part in parts))
-        object.__setattr__(node, "_grows", isinstance(node, Later) or any(part._grows for part in parts))
-        object.__setattr__(node, "_refers", isinstance(node, _RULES) or any(part._refers for part in parts))
-        object.__setattr__(node, "_special", isinstance(node, Special) or any(part._special for part in parts))
-        object.__setattr__(node, "_size", _own_size(node, parts))
-    return root
+        object.__setattr__(node, "_sum", _own_size(node, parts, size) << _SIZE | bits & 15)
+    return root._sum
 
 
 def size(node: Node) -> int:
     """About how many edges a node takes when it is written out."""
-    return _summed(node)._size
+    return _sum(node) >> _SIZE
 
 
 def refers(node: Node) -> bool:
     """Whether a node mentions rules, its own ones and those to be written later included."""
-    return _summed(node)._refers
+    return _sum(node) & REFERS > 0
 
 
 def grows(node: Node) -> bool:
     """Whether parts of a node are written out later."""
-    return _summed(node)._grows
+    return _sum(node) & GROWS > 0
 
 
 def has_boolean(node: Node) -> bool:
     """Whether there are intersections or complements in a node."""
-    return _summed(node)._boolean
+    return _sum(node) & BOOLEAN > 0
 
 
 def special_names(node: Node) -> list[str]:
     """The names of the special tokens that a node mentions; at no cost where there are none."""
-    named = descendants(node) if _summed(node)._special else []
+    named = descendants(node) if _sum(node) & SPECIAL else []
     return [part.name for part in named if isinstance(part, Special)]
 
 
-_RULES = (Ref, Recursive, Later)
-_BOOLEAN = (Intersect, Complement)
+_OWN_BITS: dict[type[Node], int] = {
+    Ref: REFERS,
+    Recursive: REFERS,
+    Later: REFERS | GROWS,
+    Intersect: BOOLEAN,
+    Complement: BOOLEAN,
+    Special: SPECIAL,
+}
 
 
-def _own_size(node: Node, parts: tuple[Node, ...]) -> int:
-    below = sum([part._size for part in parts])
+def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
     match node:
         case Literal(data):
             return 1 + len(data)
+        case Concat() | Union():
+            return 1 + below
         case Words(words):
             return sum(map(len, words))
         case Substrings(text):
             return len(text)
-        case Others(words, first, then):
-            return (1 + sum(map(len, words))) * (1 + first._size) + then._size
+        case Others(words):
+            first, then = (size(part) for part in parts)
+            return (1 + sum(map(len, words))) * (1 + first) + then
         case Chars(ranges):
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
         case Network(edges):
             return 1 + sum([1 if high < 128 else 4 for _, ranges, _ in edges for _, high in ranges])
         case Repeat(_, low, high):
             return below * max(1, low + 1 if high is None else high)
-        case Separated(separator, items):
-            return below + separator._size * (2 * len(items) - 1)
+        case Separated(_, items):
+            return below + size(parts[0]) * (2 * len(items) - 1)
     return 1 + below
 
 
@@ -321,15 +332,20 @@ def _fields(node: Node) -> tuple[str, ...]:
 
 def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node."""
-    if isinstance(node, (Concat, Union, Intersect)):
-        return node.parts
-    if isinstance(node, Separated):
-        return node.separator, *node.items
-    if isinstance(node, Recursive):
-        return node.bodies
-    if isinstance(node, Others):
-        return node.first, node.then
-    return (node.item,) if isinstance(node, (Repeat, Complement)) else ()
+    parts = _PARTS.get(type(node))
+    return () if parts is None else parts(node)
+
+
+_PARTS: dict[type[Node], Callable[[Any], tuple[Node, ...]]] = {
+    Concat: lambda node: node.parts,
+    Union: lambda node: node.parts,
+    Intersect: lambda node: node.parts,
+    Separated: lambda node: (node.separator, *node.items),
+    Recursive: lambda node: node.bodies,
+    Others: lambda node: (node.first, node.then),
+    Repeat: lambda node: (node.item,),
+    Complement: lambda node: (node.item,),
+}
 
 
 def descendants(root: Node) -> list[Node]:

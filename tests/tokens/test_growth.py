@@ -10,7 +10,7 @@ import pytest
 
 import pgen
 from pgen.automata import acceptor, growth
-from pgen.automata.arrays import UNWRITTEN
+from pgen.automata.arrays import RULES, UNWRITTEN
 from pgen.automata.dfa import LazyDFA
 from pgen.language import ir
 from pgen.language.json_schema.spelling import others, spelled
@@ -109,7 +109,7 @@ def test_parts_are_as_short_as_they_say(name, ahead):
     """Each piece is compared with the length told beforehand when it is laid: so lay them all, with all new classes."""
     language = pgen.JSONSchema(SCHEMAS[name])
     dfa = TokenAutomaton(language, VOCABULARY)._dfa
-    while len(unwritten := np.flatnonzero(dfa.nfa.begin == UNWRITTEN)):
+    while len(unwritten := np.flatnonzero(dfa.nfa.begin[: dfa._store.counts[RULES]] == UNWRITTEN)):
         for rule in unwritten:
             dfa._write(int(rule))
     assert dfa.nfa.nearest[0] == acceptor.shortest_bytes(language.node)

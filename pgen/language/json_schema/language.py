@@ -97,7 +97,7 @@ class JSONSchema(Language):
         with _nesting():
             self._shape = self._reader.whole()
             self._sketch = self._sketched()
-        if self._sketch == ir.EMPTY:
+        if ir.is_empty(self._sketch):
             raise InvalidLanguage("no value is valid by this schema", pointer="")
         self.properties = _declared(self._shape)
 

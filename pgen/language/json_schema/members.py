@@ -142,6 +142,10 @@ class Members:
     def _extra(self) -> ir.Node:
         """One property that is not declared: names are parted by the patterns that they match."""
         shape = self.shape
+        if shape.names is None and not any(rule.patterns for rule in shape.extras) and self.emitter.lengths is not None:
+            # Without patterns no automaton is needed to tell the names.
+            value = _extra_value(shape, set())
+            return ir.EMPTY if value == NOTHING else self._undeclared(others([n for n, _ in shape.properties]), value)
         patterns = tuple(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
         if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
             return self._unparted_extra()
@@ -151,7 +155,7 @@ class Members:
             value = _extra_value(shape, {p for p, hit in zip(patterns, matched, strict=True) if hit})
             if value != NOTHING:
                 name = ir.intersect(*known, *(_side(p, hit) for p, hit in zip(patterns, matched, strict=True)))
-                forms.append(self._undeclared(name, value))
+                forms.append(self._undeclared(spelled(name, lean=True), value))
         return ir.union(*forms)
 
     def _known_names(self) -> list[ir.Node]:
@@ -168,21 +172,14 @@ class Members:
         """One undeclared property with any of the values that some pattern allows."""
         self._leave_open("patternProperties")
         values = join(item for rule in self.shape.extras for item in (*(v for _, v in rule.patterns), rule.otherwise))
-        return self._undeclared(ir.intersect(*self._known_names()), values)
+        return self._undeclared(spelled(ir.intersect(*self._known_names()), lean=True), values)
 
     def _undeclared(self, name: ir.Node, value: Shape) -> ir.Node:
-        """An undeclared property whose name is in `name`."""
+        """An undeclared property whose name is spelled as in `name`."""
         if value == NOTHING:
             return ir.EMPTY
         node = self.emitter.node(value, self.depth + 1, self.free)
-        return ir.concat(quoted(self._name(name)), self.emitter.layout.colon, node)
-
-    def _name(self, name: ir.Node) -> ir.Node:
-        """The spellings of the names in `name`."""
-        plainly = self.shape.names is None and not any(rule.patterns for rule in self.shape.extras)
-        if plainly and self.emitter.lengths is not None:
-            return others([name for name, _ in self.shape.properties])
-        return spelled(name, lean=True)
+        return ir.concat(quoted(name), self.emitter.layout.colon, node)
 
 
 def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:

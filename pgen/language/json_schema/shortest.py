@@ -11,16 +11,20 @@ level of recursion.
 from __future__ import annotations
 
 import json
+import math
 import string
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import lru_cache
 
 from pgen.language import ir
 from pgen.language.base import late
 from pgen.language.json_schema import strings
+from pgen.language.json_schema.formats import SHORTEST
+from pgen.language.json_schema.formats import SHORTEST
 from pgen.language.json_schema.members import all_of_constant, is_exact, plain_extra
-from pgen.language.json_schema.numbers import constant, number
+from pgen.language.json_schema.numbers import constant, is_multiple, number
 from pgen.language.json_schema.shapes import (
     NOTHING,
     ArrayShape,
@@ -33,7 +37,7 @@ from pgen.language.json_schema.shapes import (
     StringShape,
     Value,
 )
-from pgen.language.json_schema.spelling import n_bytes_of_character, quoted, spelled
+from pgen.language.json_schema.spelling import is_plain, n_bytes_of_character, quoted, spelled
 
 NEVER = 2**200
 """The length of what has no members."""
@@ -105,7 +109,7 @@ class Shortest:
             case StringShape():
                 return _of_string(option)
             case NumberShape():
-                return shortest_member(number(option))
+                return 1 if _has_digit(option) else shortest_member(number(option))
             case ArrayShape():
                 return self._array(option)
             case Lazy():
@@ -149,8 +153,18 @@ def _sum(*lengths: int) -> int:
     return min(NEVER, sum(lengths))
 
 
+def _has_digit(shape: NumberShape) -> bool:
+    """Whether a number of one digit is among the numbers of a shape."""
+    low, high = shape.low, shape.high
+    first = 0 if low is None or low < 0 else math.ceil(low) + (shape.low_open and low == math.ceil(low))
+    last = 9 if high is None or high > 9 else math.floor(high) - (shape.high_open and high == math.floor(high))
+    return any(all(is_multiple(Decimal(digit), step) for step in shape.steps) for digit in range(first, last + 1))
+
+
 def _of_constant(value: Value) -> int:
     if isinstance(value, str):
+        if is_plain(value):
+            return 2 + len(value)
         whole = all(not 0xD800 <= ord(c) <= 0xDFFF for c in value)
         return len(json.dumps(value, ensure_ascii=False).encode()) if whole else len(json.dumps(value))
     if isinstance(value, list):
@@ -166,6 +180,10 @@ def _of_string(shape: StringShape) -> int:
         return NEVER
     if not shape.restrictions:
         return _sum(2, shape.low)
+    if shape.low == 0 and shape.high is None and len(shape.restrictions) == 1:
+        (only,) = shape.restrictions
+        if only.kind == "format":
+            return 2 + SHORTEST[only.source]
     values = strings.values(shape)
     try:
         return _sum(2, shortest_member(values, n_bytes_of_character))
@@ -212,5 +230,10 @@ def _of_node(node: ir.Node, parts: list[int], cost: Callable[[int], int]) -> int
 
 
 def _cheapest(low: int, high: int, cost: Callable[[int], int]) -> int:
-    """The cheapest code point from `low` to `high`: beyond ASCII the first."""
-    return min(cost(code) for code in {*range(low, min(high, 0x7F) + 1), max(low, min(high, 0x80))})
+    """The cheapest code point from `low` to `high`: beyond ASCII the first. None takes less than a byte."""
+    least = NEVER
+    for code in (*range(low, min(high, 0x7F) + 1), max(low, min(high, 0x80))):
+        least = min(least, cost(code))
+        if least == 1:
+            break
+    return least

@@ -11,6 +11,7 @@ and in its ranges; cached by node.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from pgen.language import ir
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _RAW_EXCLUDED = ((0, 0x1F), (ord('"'), ord('"')), (ord("\\"), ord("\\")))
 _PLAIN = ((ord(" "), ord("!")), (ord("#"), ord("[")), (ord("]"), ord("~")))
+_PLAIN_TEXT = re.compile(r"[ !#-\[\]-~]*")
 _ASTRAL = 0x10000
 _LAST_BMP = _ASTRAL - 1
 
@@ -69,6 +71,8 @@ def _words(node: ir.Literal | ir.Words) -> tuple[bytes, ...]:
 
 def n_bytes_of_character(code: int) -> int:
     """Bytes of the shortest spelling of a code point."""
+    if 0x23 <= code <= 0x7F and code != 0x5C:
+        return 1
     if chr(code) in _SHORT and chr(code) != "/":
         return 2
     return 6 if code < 0x20 else len(chr(code).encode())
@@ -83,9 +87,8 @@ def body(low: int, high: int | None) -> ir.Node:
 def others(words: Collection[str]) -> ir.Node:
     """The bodies of JSON strings other than `words`, lean: as `spelled` has it, in one leaf where words are plain."""
     # No such string has a lone surrogate.
-    words = [word for word in words if not any("\ud800" <= character <= "\udfff" for character in word)]
-    plain = all(low <= "\x7e" and any(a <= ord(low) <= b for a, b in _PLAIN) for word in words for low in word)
-    if not words or not plain:
+    words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
+    if not words or not all(map(is_plain, words)):
         return spelled(ir.other_than(word.encode() for word in words), lean=True)
     sorted_words = tuple(sorted(word.encode() for word in words))
     return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR))
@@ -111,8 +114,15 @@ def behind_quote(node: ir.Node) -> ir.Node:
     return node
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text stands for itself between quotes, in either way of `json.dumps`."""
+    return _PLAIN_TEXT.fullmatch(text) is not None
+
+
 def dumped(value: str) -> ir.Node:
     """A string as `json.dumps` writes it, with and without `ensure_ascii`."""
+    if is_plain(value):
+        return ir.literal(f'"{value}"')
     forms = {json.dumps(value)}
     if not any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         forms.add(json.dumps(value, ensure_ascii=False))
