@@ -124,12 +124,14 @@ def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapp
     """The keywords of a schema that its draft knows; raises on those of a wrong type, warns of likely mistakes."""
     if dialect.lone_references and "$ref" in schema:
         schema = {"$ref": schema["$ref"]}
+    known = {}
     for name, value in schema.items():
         if name in dialect.keywords:
             _check_value(name, value, pointer, dialect)
+            known[name] = value
         elif name not in _ANNOTATIONS:
             _warn_unknown(name, pointer, dialect)
-    return {name: value for name, value in schema.items() if name in dialect.keywords}
+    return known
 
 
 def _accepts(name: str, value: Any, dialect: Dialect) -> bool:
@@ -140,7 +142,7 @@ def _accepts(name: str, value: Any, dialect: Dialect) -> bool:
 
 
 def _check_value(name: str, value: Any, pointer: str, dialect: Dialect) -> None:
-    expected, check = _CHECKS["uniqueItems" if name in _EXCLUSIVE and dialect == DRAFT_4 else name]
+    expected, check = _CHECKS["uniqueItems" if name in _EXCLUSIVE and dialect is DRAFT_4 else name]
     if not check(value) and not _accepts(name, value, dialect):
         raise InvalidLanguage(
             f"{name} must be {expected}, not {value!r:.80}",
@@ -173,5 +175,6 @@ def _warn_unknown(name: str, pointer: str, dialect: Dialect) -> None:
 
 @lru_cache(maxsize=1024)
 def _similar(name: str) -> str | None:
-    """The keyword that a name looks like a misspelling of."""
-    return next(iter(difflib.get_close_matches(name, sorted(_KNOWN), n=1, cutoff=0.85)), None)
+    """The keyword that a name looks like a misspelling of: its first letter is among the first two of the name."""
+    near = sorted(known for known in _KNOWN if known[0] in name[:2] or name[:1] in known[:2])
+    return next(iter(difflib.get_close_matches(name, near, n=1, cutoff=0.85)), None)

@@ -91,7 +91,6 @@ class JSONSchema(Language):
         self.assert_formats = format == "assert"
         own = schema.resources if isinstance(schema, JSONSchema) else {}
         self.resources: dict[str, Any] = {uri: schema_of(found) for uri, found in (resources or own).items()}
-        self.description = f"JSONSchema({_title(self.source)})"
         self._reader = Reader(self.schema, self.assert_formats, self.resources)
         self._written: _Written | None = None
         with _nesting():
@@ -116,6 +115,11 @@ class JSONSchema(Language):
 
     def _parameters(self) -> tuple[object, ...]:
         return self._shape, self.whitespace, self.property_order, self.assert_formats
+
+    @property
+    def description(self) -> str:  # type: ignore[override]
+        """What `repr` says."""
+        return f"JSONSchema({_title(self.source)})"
 
     @property
     def node(self) -> ir.Node:

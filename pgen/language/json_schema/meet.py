@@ -249,6 +249,8 @@ def object_shape(shape: ObjectShape) -> ObjectShape | None:
         return None
     if shape.high is not None and max(shape.low, len(shape.required)) > shape.high:
         return None
+    if shape.names is None and len(declared) == len(shape.properties):
+        return shape
     return replace(shape, properties=tuple(declared.items()))
 
 

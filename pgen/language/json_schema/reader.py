@@ -27,6 +27,7 @@ Schema = Mapping[str, Any]
 Part = tuple[str, Shape]
 """A keyword and the shape that it stands for."""
 
+_OF_TYPES = keywords.TYPED | {"type"}
 MAX_DEPTH = 64
 """How deep schemas may nest, references followed up to half of it."""
 
@@ -159,6 +160,8 @@ class Reader:
 
     def _shape(self, schema: Schema, pointer: str) -> Shape:
         known = in_effect(schema, pointer, self.dialect)
+        if _OF_TYPES.issuperset(known):
+            return typed.shape(self, known, pointer) if known else ANYTHING
         shape, empty = ANYTHING, False
         for keyword, part in self._parts(known, pointer):
             empty = empty or part == NOTHING

@@ -7,6 +7,7 @@ than the steps of a JSON pointer. Nothing outside the document is ever fetched.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
@@ -62,10 +63,19 @@ class Document:
             place, uri = f"/{_RESOURCES}/{i}", urldefrag(uri).url
             self._resources[uri], self._bases[place] = place, uri
             waiting.append((resource, place, uri))
+        inner = bool(resources) or self._names_parts()
         while waiting:
             schema, pointer, base = waiting.pop()
             base = self._index(schema, pointer, base)
-            waiting += ((part, pointer + step, base) for part, step in subschemas(schema))
+            if inner:
+                waiting += ((part, pointer + step, base) for part, step in subschemas(schema))
+
+    def _names_parts(self) -> bool:
+        """Whether something below the root may have a name of its own; told from the text, which is much faster."""
+        if not isinstance(self.root, dict):
+            return False
+        text, words = json.dumps(self.root), (self.dialect.identifier, "$anchor", "$dynamicAnchor")
+        return sum(text.count(f'"{word}": ') for word in words) > sum(word in self.root for word in words)
 
     def _index(self, schema: Any, pointer: str, base: str) -> str:
         """Remember what a schema is called; the base URI inside it."""

@@ -22,7 +22,6 @@ from pgen.language import ir
 from pgen.language.base import late
 from pgen.language.json_schema import strings
 from pgen.language.json_schema.formats import SHORTEST
-from pgen.language.json_schema.formats import SHORTEST
 from pgen.language.json_schema.members import all_of_constant, is_exact, plain_extra
 from pgen.language.json_schema.numbers import constant, is_multiple, number
 from pgen.language.json_schema.shapes import (

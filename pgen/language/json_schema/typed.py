@@ -46,15 +46,20 @@ Schema = Mapping[str, Any]
 Rules = tuple[tuple[Restriction, Shape], ...]
 
 
+_NOT_SAID = [name for name in keywords.TYPES if name != "integer"]
+
+
 def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
     """The shape of `type` and of the keywords that concern one type."""
-    said = schema.get("type", [t for t in keywords.TYPES if t != "integer"])
+    said = schema.get("type", _NOT_SAID)
     types = [said] if isinstance(said, str) else said
     unknown = [t for t in types if t not in keywords.TYPES]
     if unknown:
         raise InvalidLanguage(
             f"unknown type {unknown[0]!r}", pointer=f"{pointer}/type", hint="one of " + ", ".join(keywords.TYPES)
         )
+    if len(types) == 1:
+        return Shape(_options(reader, types[0], schema, pointer))
     return Shape(tuple(dict.fromkeys(option for t in types for option in _options(reader, t, schema, pointer))))
 
 
@@ -196,7 +201,7 @@ def _properties(reader: Reader, schema: Schema, patterns: Rules, pointer: str) -
     for name, item in schema.get("properties", {}).items():
         declared = reader.read(item, f"{pointer}/properties/{escaped(name)}")
         matching = [also for pattern, also in patterns if satisfies(pattern, name)]
-        read.append((name, meet(declared, meet_all(matching))))
+        read.append((name, meet(declared, meet_all(matching)) if matching else declared))
     return tuple(read)
 
 
