@@ -209,10 +209,10 @@ def test_attributes_and_names_of_llguidance() -> None:
         ('%llguidance {"no_forcing": true}\nstart: "a"\n', "%llguidance"),
         ("%declare A\nstart: A\n", "terminal A is only declared"),
         ("%declare x\nstart: x\n", "rule x is only declared"),
-        ("start: /a(?<=a)b/\n", r"the lookbehind.*column 10"),
+        ("start: /a(?>a)b/\n", r"the atomic group.*column 10"),
         ("start: /(a)\\1/i\n", r"the back-reference.*column 12"),
         ('start: "a" & "b"\n', "& and ~ outside of terminals"),
-        ("start: /(^a)+/\n", "in this terminal"),
+        ("start: /b(?<=^a(?=b))/\n", "in this terminal"),
         ("start: A\nA: /(?=a)/ (B & B)\nB: /a/\n", "beside &"),
     ],
 )

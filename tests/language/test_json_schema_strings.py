@@ -119,14 +119,14 @@ def test_malformed_patterns_name_their_place(pattern: str) -> None:
     assert caught.value.pointer == "/properties/a~1b/pattern"
 
 
-IRREGULAR = {r"^(a|b)\1$": ("aa", "ab"), r"^\bx+\b$": ("xx", "x-"), r"(?<=a)b": ("cab", "cb"), r"^a++b$": ("aab", "a")}
+IRREGULAR = {r"^(a|b)\1$": ("aa", "ab"), r"(?<!^(?=c))b": ("cb", "c"), r"^a++b$": ("aab", "a")}
 
 
 @pytest.mark.parametrize(("pattern", "texts"), IRREGULAR.items(), ids=list(IRREGULAR))
 def test_irregular_patterns_are_left_to_complete_values(pattern: str, texts: tuple[str, str]) -> None:
     schema = {"type": "object", "properties": {"s": {"type": "string", "pattern": pattern}}}
     language = JSONSchema(schema)
-    assert "pattern at /properties/s/pattern" in [fact.description for fact in language.residual]
+    assert any(fact.description.startswith("pattern at /properties/s") for fact in language.residual)
     assert [language.matches(json.dumps({"s": text})) for text in texts] == [True, False]
 
 

@@ -232,9 +232,8 @@ def test_a_malformed_pattern_shows_where(pattern, position, words):
 
 @pytest.mark.parametrize(
     ("pattern", "position"),
-    [(r"(a)\1", 3), ("(?P<n>a)(?P=n)", 8), ("x(?<=x)y", 1), (r"\bx", 0), ("(?>a)", 0), ("a*+", 1), ("(a)(?(1)b|c)", 3)]
-    + [("(?:a$)*", 6), ("(?:(?=a)b)+c", 10), (r"(?m)a\n^b", 7)],
-)  # fmt: skip
+    [(r"(a)\1", 3), ("(?P<n>a)(?P=n)", 8), ("(?>a)", 0), ("a*+", 1), ("(a)(?(1)b|c)", 3), (r"x\b(?>a)b*+", 3)],
+)
 def test_what_is_not_regular_is_named(pattern, position):
     with pytest.raises(UnsupportedFeature) as caught:
         pgen.Regex(pattern)
@@ -247,8 +246,8 @@ def test_deep_nesting_and_huge_repeats_are_bounded():
         pgen.Regex("(" * 5000 + ")" * 5000)
     with pytest.raises(LimitExceeded, match="repeat"):
         pgen.Regex("a{1000000000}").matches("a")
-    with pytest.raises(LimitExceeded, match="repeats of a part"):
-        pgen.Regex("(?:(?=a)a){1000}")
+    with pytest.raises(LimitExceeded, match="looks around"):
+        pgen.Regex("(?:(?=a)a){100000}")
     assert pgen.Regex("(" * 90 + "a" + ")" * 90).matches("a")
 
 

@@ -187,7 +187,7 @@ def _leaf(leaf: syntax.Text | syntax.Pattern | syntax.Range, scope: Scope) -> Pa
             tree = check_pattern(leaf, scope)
             _check_regular(tree, len(flags) + 3 if flags else 0, scope, position + 1)
             text = regex
-    node = None if any(map(_looks, _all(tree))) else compile_tree(tree, text)
+    node = None if any(map(_looks, regexes.descendants(tree))) else compile_tree(tree, text)
     return Part(node, tree, 1 + len(text))
 
 
@@ -200,21 +200,14 @@ def _tree(prefix: str, regex: str, scope: Scope, position: int) -> regexes.Tree:
 
 
 def _check_regular(tree: regexes.Tree, n_prefix: int, scope: Scope, position: int) -> None:
-    for part in _all(tree):
+    for part in regexes.descendants(tree):
         if isinstance(part, regexes.NotRegular):
             hint = "write the regular expression without it: a set of texts, not a way to search"
             raise scope.source.unsupported(f"{part.what} cannot be compiled", position + part.position - n_prefix, hint)
 
 
-def _all(tree: regexes.Tree) -> Iterator[regexes.Tree]:
-    waiting = [tree]
-    while waiting:
-        yield (found := waiting.pop())
-        waiting += [found.item] if isinstance(found, regexes.Ahead) else regexes.children(found)
-
-
 def _looks(tree: regexes.Tree) -> bool:
-    return isinstance(tree, (regexes.Ahead, regexes.Start, regexes.End))
+    return isinstance(tree, (regexes.Ahead, regexes.Behind, regexes.Boundary, regexes.Start, regexes.End))
 
 
 def _joined(

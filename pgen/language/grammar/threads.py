@@ -21,6 +21,8 @@ MAX_STATES = 50_000
 
 _SAID = {
     regexes.Ahead: "a lookahead",
+    regexes.Behind: "a lookbehind",
+    regexes.Boundary: "a word boundary",
     regexes.Start: "an anchor",
     regexes.End: "an anchor",
 }

@@ -84,4 +84,6 @@ def weight(node: ir.Node) -> int:
             return sum(map(len, words))
         case ir.Repeat(item, low, high):
             return weight(item) * max(1, low, high or 1)
+        case ir.Network(edges):
+            return sum(len(ranges) for _, ranges, _ in edges)
     return 1 + sum(weight(part) for part in ir.children(node))

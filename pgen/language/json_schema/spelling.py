@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
+from pgen.language.json_schema.networks import with_spellings
 
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _RAW_EXCLUDED = ((0, 0x1F), (ord('"'), ord('"')), (ord("\\"), ord("\\")))
@@ -50,6 +51,8 @@ def spelled(node: ir.Node, lean: bool = False) -> ir.Node:
     if isinstance(node, ir.Complement):
         anything = ir.repeat(spelled(ir.ANY_CHAR, lean), 0, None)
         return ir.intersect(anything, ir.complement(spelled(node.item, lean)))
+    if isinstance(node, ir.Network):
+        return with_spellings(node, lambda ranges: _character(ranges, lean))
     return _spelled_parts(node, lean)
 
 

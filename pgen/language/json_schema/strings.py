@@ -34,6 +34,9 @@ MAX_STATES = 10_000
 MAX_WEIGHT = 200_000
 """Parts of a pattern, repeats counted, up to which the node holds it."""
 
+MAX_RANGES = 2_000
+"""Ranges of characters in the network of a pattern that looks around, up to which the node holds it."""
+
 MAX_FAILURES = 3
 """After how many patterns that are left out no more are tried."""
 
@@ -126,6 +129,8 @@ def _with_length(shape: StringShape) -> ir.Node | None:
 
 def _is_small(node: ir.Node) -> bool:
     """Whether the automaton of a node is small enough to be part of a mask."""
+    if any(isinstance(part, ir.Network) and weight(part) > MAX_RANGES for part in ir.descendants(node)):
+        return False
     if not ir.has_boolean(node):
         return weight(node) <= MAX_WEIGHT
     return bool(late("pgen.automata.algebra:is_small")(node, MAX_STATES))
@@ -197,6 +202,8 @@ def _narrowed(source: str) -> str:
 def _narrowed_token(token: str) -> str:
     if token == "$":
         return r"\Z"
+    if token in (r"\b", r"\B"):
+        return f"(?a:{token})"
     if token.startswith("[") and len(token) > 1:
         return re.sub(r"\\[\s\S]", lambda m: _NARROWED.get(m[0], m[0]), token)
     return f"[{_NARROWED[token]}]" if token in _NARROWED else token

@@ -5,7 +5,8 @@ intersection of A·anything and B, where B is all that follows, across the ends 
 groups. So `_with(tree, rest)` gives the language of `tree` followed by `rest`, and
 parts that look nowhere are compiled once and concatenated. `start` tells whether
 nothing stands before (for `^`). Linear, but for bounded repeats of parts that look
-around, which are unrolled up to `MAX_UNROLLED` times.
+around, which are unrolled up to `MAX_UNROLLED` times. What looks back, and what looks
+around in other repeats, is for `looking.py`.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
-from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
+from pgen.errors import UnsupportedFeature
 from pgen.language import ir
+from pgen.language.regex.looking import looking_around
 from pgen.language.regex.syntax import (
-    EMPTY,
     Ahead,
     Alternation,
+    Behind,
+    Boundary,
     Charset,
     End,
     NotRegular,
@@ -29,6 +32,8 @@ from pgen.language.regex.syntax import (
     Tree,
     Words,
     children,
+    descendants,
+    width,
 )
 
 MAX_UNROLLED = 100
@@ -43,13 +48,26 @@ _SOMETHING = ir.concat(ir.ANY_CHAR, ir.ANY_TEXT)
 
 def compile_tree(tree: Tree, pattern: str) -> ir.Node:
     """The texts that `tree` matches completely. Raises `UnsupportedFeature` with a position in `pattern`."""
-    return _Compiler(pattern).followed(tree, ir.EPSILON, start=True)
+    irregular = [part for part in descendants(tree) if isinstance(part, NotRegular)]
+    if irregular:
+        first = min(irregular, key=lambda part: part.position)
+        raise UnsupportedFeature(
+            f"{first.what} cannot be compiled to a regular language",
+            source=pattern,
+            position=first.position,
+            hint="rewrite the pattern, or test the complete text with pgen.condition",
+        )
+    try:
+        return _Compiler().followed(tree, ir.EPSILON, start=True)
+    except _LooksFurther:
+        return looking_around(tree, pattern)
+
+
+class _LooksFurther(Exception):
+    """A part whose surroundings are not just what follows it."""
 
 
 class _Compiler:
-    def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
-
     def followed(self, tree: Tree, rest: ir.Node, *, start: bool) -> ir.Node:
         """The language of `tree` and then `rest`."""
         if not _looks(tree):
@@ -66,21 +84,21 @@ class _Compiler:
             case Ahead(item, negated):
                 ahead = self.followed(item, ir.ANY_TEXT, start=start)
                 return ir.intersect(ir.complement(ahead) if negated else ahead, rest)
-            case Start(lines, position):
+            case Start(lines):
                 if lines and not start:
-                    raise self._unsupported("^ with MULTILINE after the start", position)
+                    raise _LooksFurther
                 return rest if start else ir.EMPTY
             case End(kind):
                 return _ended(kind, rest)
-            case NotRegular(what, position):
-                raise self._unsupported(what, position)
+            case Behind() | Boundary():
+                raise _LooksFurther
         raise AssertionError(f"{tree} looks nowhere")
 
     def _sequence(self, items: tuple[Tree, ...], rest: ir.Node, start: bool) -> ir.Node:
         """Right to left; `starts[i]` tells whether nothing but empty items stands before item i."""
-        starts = list(accumulate(items, lambda before, item: before and _width(item)[1] == 0, initial=start))
+        starts = list(accumulate(items, lambda before, item: before and width(item)[1] == 0, initial=start))
         for at, item in enumerate(items):
-            if starts[at] and not starts[at + 1] and _width(item)[0] == 0 and _starts(items[at + 1 :]):
+            if starts[at] and not starts[at + 1] and width(item)[0] == 0 and _starts(items[at + 1 :]):
                 rest = self._split(item, Sequence(items[at + 1 :]), rest)
                 items = items[:at]
                 break
@@ -91,34 +109,19 @@ class _Compiler:
     def _split(self, item: Tree, tail: Tree, rest: ir.Node) -> ir.Node:
         """`item` may be empty, and `tail` asks whether it is."""
         if _looks(item):
-            raise self._unsupported("^ after an optional part that looks around", _position(tail))
+            raise _LooksFurther
         text = ir.intersect(_plain(item), _SOMETHING)
         return ir.union(self.followed(tail, rest, start=True), ir.concat(text, self.followed(tail, rest, start=False)))
 
     def _unrolled(self, tree: Repeated, rest: ir.Node, start: bool) -> ir.Node:
-        if tree.high is None:
-            raise self._unsupported("an anchor or lookahead inside an unbounded repeat", tree.position)
-        if tree.high > 1 and _starts((tree.item,)):
-            raise self._unsupported("^ inside a repeat", tree.position)
-        if tree.high > MAX_UNROLLED:
-            raise LimitExceeded(
-                f"{tree.high} repeats of a part with an anchor or lookahead; the limit is {MAX_UNROLLED}",
-                hint="use a smaller bound, or move the lookahead out of the repeat",
-            )
+        if tree.high is None or tree.high > MAX_UNROLLED or (tree.high > 1 and _starts((tree.item,))):
+            raise _LooksFurther
         node = rest
         for _ in range(tree.high - tree.low):
             node = ir.union(rest, self.followed(tree.item, node, start=start))
         for _ in range(tree.low):
             node = self.followed(tree.item, node, start=start)
         return node
-
-    def _unsupported(self, what: str, position: int) -> InvalidLanguage:
-        return UnsupportedFeature(
-            f"{what} cannot be compiled to a regular language",
-            source=self.pattern,
-            position=position,
-            hint="rewrite the pattern, or test the complete text with pgen.condition",
-        )
 
 
 def _plain(tree: Tree) -> ir.Node:
@@ -155,7 +158,7 @@ def _ended(kind: str, rest: ir.Node) -> ir.Node:
 
 def _looks(tree: Tree) -> bool:
     """Whether a part depends on what stands around it."""
-    return isinstance(tree, (Ahead, Start, End, NotRegular)) or any(map(_looks, children(tree)))
+    return isinstance(tree, (Ahead, Behind, Boundary, Start, End)) or any(map(_looks, children(tree)))
 
 
 def _starts(trees: tuple[Tree, ...]) -> bool:
@@ -164,38 +167,3 @@ def _starts(trees: tuple[Tree, ...]) -> bool:
         isinstance(tree, Start) or _starts((tree.item,) if isinstance(tree, Ahead) else children(tree))
         for tree in trees
     )
-
-
-def _position(tree: Tree) -> int:
-    """Where the first `^` of a tree stands."""
-    if isinstance(tree, Start):
-        return tree.position
-    parts = (tree.item,) if isinstance(tree, Ahead) else children(tree)
-    return _position(next(part for part in parts if _starts((part,))))
-
-
-def _width(tree: Tree) -> tuple[int, int | None]:
-    """Fewest and most characters of a part, `None` for no bound."""
-    match tree:
-        case Text(text):
-            return len(text), len(text)
-        case Words(texts):
-            return min(map(len, texts)), max(map(len, texts))
-        case Charset():
-            return 1, 1
-        case Repeated(item, low, high):
-            least, most = _width(item)
-            return low * least, 0 if most == 0 or high == 0 else None if most is None or high is None else high * most
-        case Alternation(branches):
-            widths = [_width(branch) for branch in branches]
-            return min(low for low, _ in widths), _total([high for _, high in widths], max)
-        case Sequence(items) if items != EMPTY.items:
-            widths = [_width(item) for item in items]
-            return sum(low for low, _ in widths), _total([high for _, high in widths], sum)
-        case _:
-            return 0, 0
-
-
-def _total(bounds: list[int | None], combine: object) -> int | None:
-    known = [bound for bound in bounds if bound is not None]
-    return None if len(known) < len(bounds) else int(combine(known))  # type: ignore[operator]

@@ -42,7 +42,7 @@ class Groups:
             case ">":
                 return Head("the atomic group (?>...)", flags)
             case "<" if source.peek() in ("=", "!"):
-                return Head(f"the lookbehind (?<{source.take()}...)", flags)
+                return Head("behind" if source.take() == "=" else "not behind", flags)
             case "P":
                 return self._named(source, flags, start)
             case "(":

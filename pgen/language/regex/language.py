@@ -15,12 +15,12 @@ from pgen.language.regex.pieces import named_pieces
 class Regex(Language):
     r"""The texts x with `re.fullmatch(pattern, x)`, for the running Python's `re` and Unicode tables.
 
-    Greedy and lazy quantifiers mean the same language; groups only group. Lookaheads
-    work wherever the language stays regular by rewriting them: outside unbounded
-    repeats. `\p{...}` and `\P{...}` are Unicode properties, which `re` has not: categories
+    Greedy and lazy quantifiers mean the same language; groups only group. What looks
+    around (`^ $ \b`, lookaheads, lookbehinds) sees the text x, in repeats, too; a lookahead
+    inside a lookbehind is refused. `\p{...}` and `\P{...}` are Unicode properties, which `re` has not: categories
     (`\p{L}`, `\p{Letter}`), `\p{Script=Greek}`, `\p{Alphabetic}`. Raises `InvalidLanguage`
     with the position where the pattern is malformed, and `UnsupportedFeature` for
-    back-references, lookbehinds, `\b`, conditionals, atomic groups and possessive quantifiers.
+    back-references, conditionals, atomic groups and possessive quantifiers.
     """
 
     __slots__ = ("pattern",)

@@ -23,6 +23,8 @@ from pgen.language.regex.syntax import (
     EMPTY,
     Ahead,
     Alternation,
+    Behind,
+    Boundary,
     Charset,
     End,
     NotRegular,
@@ -32,6 +34,8 @@ from pgen.language.regex.syntax import (
     Text,
     Tree,
     Words,
+    descendants,
+    width,
 )
 
 MAX_DEPTH = 100
@@ -198,7 +202,7 @@ class _Parser:
         source = self.source
         following = source.peek()
         if following and following in escapes.ANCHORS:
-            return _Item(_anchor(source.take(), start), "anchor")
+            return _Item(_anchor(source.take(), flags, start), "anchor")
         if following and following in escapes.CLASSES:
             tree: Charset | Text = Charset(category(source.take(), ascii_only="a" in flags))
         elif following in ("p", "P"):
@@ -233,9 +237,19 @@ class _Parser:
         match head.kind:
             case "ahead" | "not ahead":
                 return Ahead(body, head.kind == "not ahead")
+            case "behind" | "not behind":
+                return self._behind(body, head.kind == "not behind", start)
             case "plain":
                 return body
         return NotRegular(head.kind, start)
+
+    def _behind(self, body: Tree, negated: bool, start: int) -> Tree:
+        if any(isinstance(part, NotRegular) for part in descendants(body)):
+            return NotRegular("a lookbehind with what is not regular", start)
+        least, most = width(body)
+        if least != most:
+            raise self.source.error("look-behind requires fixed-width pattern", start)
+        return Behind(body, negated)
 
     def _body(self, head: Head, depth: int) -> Tree:
         return EMPTY if "back-reference" in head.kind else self.alternation(head.flags, depth)
@@ -248,9 +262,9 @@ class _Parser:
         raise self.source.error("conditional back-reference with more than two branches", self.source.at)
 
 
-def _anchor(letter: str, start: int) -> Tree:
+def _anchor(letter: str, flags: str, start: int) -> Tree:
     if letter == "A":
         return Start(False, start)
     if letter in "Zz":
         return End("text")
-    return NotRegular(f"the word boundary \\{letter}", start)
+    return Boundary(category("w", ascii_only="a" in flags), letter == "B")
