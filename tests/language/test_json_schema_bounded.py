@@ -113,3 +113,14 @@ def test_lower_bounds_that_no_text_reaches_are_named(keyword: str) -> None:
     schema = {"type": "object", "properties": {"a": {keyword: 10**9}}}
     with pytest.raises(pgen.LimitExceeded, match=rf"{keyword} 1,000,000,000 \(at /properties/a/{keyword}"):
         JSONSchema(schema)
+
+
+def test_schemas_that_share_parts_deeply_are_compared_in_linear_time() -> None:
+    definitions: dict[str, Any] = {"d0": {"type": "integer"}}
+    for i in range(1, 25):
+        inner = {"$ref": f"#/$defs/d{i - 1}"}
+        definitions[f"d{i}"] = {"type": "object", "properties": {"a": inner, "b": inner}}
+    schema = {"$ref": "#/$defs/d24", "$defs": definitions}
+    one, same, other = JSONSchema(schema), JSONSchema(schema), JSONSchema(schema, property_order="any")
+    assert one == same and one != other
+    assert JSONSchema({"const": True}) != JSONSchema({"const": 1})

@@ -107,14 +107,14 @@ class JSONSchema(Language):
         return same_source or (self.node, self.residual) == (other.node, other.residual)
 
     def __hash__(self) -> int:
-        return hash(self._shape)
+        return hash(self._parameters())
 
     def __reduce__(self) -> tuple[object, ...]:
         format_mode = "assert" if self.assert_formats else "annotate"
         return type(self), (self.source, self.whitespace, self.property_order, format_mode, self.resources)
 
     def _parameters(self) -> tuple[object, ...]:
-        return self._shape, self.whitespace, self.property_order, self.assert_formats
+        return self.whitespace, self.property_order, self.assert_formats, self._shape
 
     @property
     def description(self) -> str:  # type: ignore[override]

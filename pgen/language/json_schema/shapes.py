@@ -10,6 +10,7 @@ sub-schemas share their nodes.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -142,7 +143,7 @@ class Shape:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Shape) and self._hash == other._hash and self.options == other.options
+        return isinstance(other, Shape) and self._hash == other._hash and _PROVEN.same_options(self, other)
 
     def expanded(self) -> tuple[Option, ...]:
         """The options, one for each type where every value is allowed."""
@@ -160,6 +161,29 @@ class Shape:
         parts = [option.resolve(option) if isinstance(option, Lazy) else Shape((option,)) for option in self.expanded()]
         return join(parts)
 
+
+class _Proven(threading.local):
+    """Pairs of shapes that are equal, for as long as one comparison lasts: shared parts are compared once."""
+
+    pairs: set[tuple[int, int]] | None = None
+
+    def same_options(self, one: Shape, other: Shape) -> bool:
+        """Whether two shapes have equal options."""
+        if self.pairs is None:
+            self.pairs = set()
+            try:
+                return one.options == other.options
+            finally:
+                self.pairs = None
+        pair = id(one), id(other)
+        if pair not in self.pairs:
+            if one.options != other.options:
+                return False
+            self.pairs.add(pair)
+        return True
+
+
+_PROVEN = _Proven()
 
 ANYTHING = Shape(None)
 NOTHING = Shape(())
