@@ -147,6 +147,9 @@ class Members:
             value = _extra_value(shape, set())
             return ir.EMPTY if value == NOTHING else self._undeclared(others([n for n, _ in shape.properties]), value)
         patterns = tuple(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
+        listed = [strings.listed(pattern) for pattern in patterns] if self.emitter.lengths and not shape.names else []
+        if listed and None not in listed:
+            return self._listed_extra(dict(zip(patterns, (found for found in listed if found), strict=True)))
         if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
             return self._unparted_extra()
         known = self._known_names()
@@ -156,6 +159,27 @@ class Members:
             if value != NOTHING:
                 name = ir.intersect(*known, *(_side(p, hit) for p, hit in zip(patterns, matched, strict=True)))
                 forms.append(self._undeclared(spelled(name, lean=True), value))
+        return ir.union(*forms)
+
+    def _listed_extra(self, listed: dict[Restriction, strings.Listed]) -> ir.Node:
+        """The same where each pattern matches a few names that can be listed: no automaton is needed to part them."""
+        declared = {name for name, _ in self.shape.properties}
+        names = dict.fromkeys(name for found in listed.values() for name in (*found.surely, *found.perhaps))
+        ways: dict[Shape, list[str]] = {}
+        for name in names:
+            # Where readings of a pattern differ on a name it has no value that is valid by both.
+            if name not in declared and not any(name in found.perhaps for found in listed.values()):
+                matched = {pattern for pattern, found in listed.items() if name in found.surely}
+                ways.setdefault(_extra_value(self.shape, matched), []).append(name)
+        forms = [
+            self._undeclared(spelled(ir.word_set(name.encode() for name in group), lean=True), value)
+            for value, group in ways.items()
+        ]
+        otherwise = _extra_value(self.shape, set())
+        if otherwise != NOTHING:
+            forms.append(
+                self._undeclared(others([*declared, *(name for name in names if name not in declared)]), otherwise)
+            )
         return ir.union(*forms)
 
     def _known_names(self) -> list[ir.Node]:

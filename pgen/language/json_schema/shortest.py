@@ -108,7 +108,7 @@ class Shortest:
             case StringShape():
                 return _of_string(option)
             case NumberShape():
-                return 1 if _has_digit(option) else shortest_member(number(option))
+                return _of_number(option)
             case ArrayShape():
                 return self._array(option)
             case Lazy():
@@ -152,12 +152,24 @@ def _sum(*lengths: int) -> int:
     return min(NEVER, sum(lengths))
 
 
-def _has_digit(shape: NumberShape) -> bool:
-    """Whether a number of one digit is among the numbers of a shape."""
+def _of_number(shape: NumberShape) -> int:
+    """Numbers are integers first: with up to three characters no other spelling is shorter than those there are."""
+    for width in (1,) if shape.steps else (1, 2, 3):
+        first, last = 10 ** (width - 1) - (width == 1), 10**width - 1
+        if _has_integer(shape, first, last) or (width > 1 and _has_integer(shape, -(last // 10), -(first // 10))):
+            return width
+    return shortest_member(number(shape))
+
+
+def _has_integer(shape: NumberShape, first: int, last: int) -> bool:
+    """Whether one of these integers is among the numbers of a shape."""
     low, high = shape.low, shape.high
-    first = 0 if low is None or low < 0 else math.ceil(low) + (shape.low_open and low == math.ceil(low))
-    last = 9 if high is None or high > 9 else math.floor(high) - (shape.high_open and high == math.floor(high))
-    return any(all(is_multiple(Decimal(digit), step) for step in shape.steps) for digit in range(first, last + 1))
+    if low is not None and low >= first:
+        first = math.ceil(low) + (shape.low_open and low == math.ceil(low))
+    if high is not None and high <= last:
+        last = math.floor(high) - (shape.high_open and high == math.floor(high))
+    members = range(first, last + 1)
+    return any(all(is_multiple(Decimal(n), step) for step in shape.steps) for n in members[:10])
 
 
 def _of_constant(value: Value) -> int:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
@@ -24,6 +25,9 @@ from pgen.language.json_schema.shapes import Restriction, StringShape
 from pgen.language.regex import Regex
 from pgen.language.regex.properties import class_text, property_escape
 from pgen.language.regex.source import Source
+
+MAX_LISTED = 200
+"""How many strings of a pattern are listed."""
 
 MAX_PRODUCT = 600
 """States of a pattern times the length it is limited to, up to which the node counts."""
@@ -95,6 +99,51 @@ def held(restrictions: tuple[Restriction, ...]) -> tuple[Restriction, ...]:
     return tuple(kept)
 
 
+class Listed(NamedTuple):
+    """The strings that a pattern matches: in both readings, and in one of them only."""
+
+    surely: frozenset[str]
+    perhaps: frozenset[str]
+
+
+@lru_cache(maxsize=4096)
+def listed(pattern: Restriction) -> Listed | None:
+    """The strings that a pattern matches where they are few; `None` where they are not."""
+    inner, outer = members(node(pattern)), members(outer_node(pattern))
+    return None if inner is None or outer is None else Listed(inner, outer - inner)
+
+
+def members(of: ir.Node) -> frozenset[str] | None:
+    """The strings of a node that has at most `MAX_LISTED`, as far as it shows; else `None`."""
+    match of:
+        case ir.Literal(data):
+            return frozenset([data.decode()])
+        case ir.Words(words) if len(words) <= MAX_LISTED:
+            return frozenset(word.decode() for word in words)
+        case ir.Chars(ranges) if sum(high - low + 1 for low, high in ranges) <= MAX_LISTED:
+            return frozenset(chr(code) for low, high in ranges for code in range(low, high + 1))
+        case ir.Union(parts):
+            found = [members(part) for part in parts]
+            union = None if None in found else frozenset[str]().union(*(part for part in found if part is not None))
+            return None if union is None or len(union) > MAX_LISTED else union
+        case ir.Repeat(item, 0, 1):
+            once = members(item)
+            return None if once is None else once | {""}
+        case ir.Concat(parts):
+            return _joined([members(part) for part in parts])
+    return None
+
+
+def _joined(parts: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """One string of each part after the other."""
+    joined = frozenset([""])
+    for part in parts:
+        if part is None or len(joined) * len(part) > MAX_LISTED:
+            return None
+        joined = frozenset(before + after for before in joined for after in part)
+    return joined
+
+
 @lru_cache(maxsize=4096)
 def can_part(patterns: tuple[Restriction, ...]) -> bool:
     """Whether automata can tell which of the patterns a string matches."""
@@ -133,6 +182,8 @@ def _is_small(node: ir.Node) -> bool:
         return False
     if not ir.has_boolean(node):
         return weight(node) <= MAX_WEIGHT
+    if 2 ** min(weight(node), 64) <= MAX_STATES:
+        return True
     return bool(late("pgen.automata.algebra:is_small")(node, MAX_STATES))
 
 
