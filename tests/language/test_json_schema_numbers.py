@@ -7,6 +7,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -148,3 +149,16 @@ def test_nodes_stay_small() -> None:
 
 def size(node: ir.Node) -> int:
     return 1 + sum(map(size, ir.children(node)))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "integer"}, {"type": "integer", "minimum": 0}, {"type": "integer", "maximum": -1}, {"minimum": 0.5}]
+    + [{"const": 0}, {"type": "integer", "minimum": -2, "maximum": 9, "multipleOf": 3}, {"exclusiveMinimum": 0}]
+    + [{"type": "number", "maximum": 0}],
+    ids=json.dumps,
+)
+def test_negative_zero_is_zero(schema: dict[str, Any]) -> None:
+    language, validator = JSONSchema(schema), jsonschema.Draft202012Validator(schema)
+    for text in ("-0", "-0.0", "0"):
+        assert language.matches(text) == validator.is_valid(json.loads(text))

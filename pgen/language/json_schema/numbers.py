@@ -54,14 +54,15 @@ def number(shape: NumberShape) -> ir.Node:
         return _whole(shape, low, high)
     if shape.low is None and shape.high is None and not shape.steps:
         return any_number()
-    return ir.union(integers(low, high), _signed(shape, min([PLACES, *_step_places(shape)])))
+    plain = _with_negative_zero(integers(low, high), low, high)
+    return ir.union(plain, _signed(shape, min([PLACES, *_step_places(shape)])))
 
 
 def constant(value: float | bool | None) -> ir.Node:
     """`true`, `false`, `null`, or a number as `json.dumps` writes it: integer and float if these are equal."""
     if value is None or isinstance(value, bool):
         return ir.literal(json.dumps(value))
-    forms = {json.dumps(value), "-0.0"} if value == 0 else {json.dumps(value)}
+    forms = {json.dumps(value), "-0", "-0.0"} if value == 0 else {json.dumps(value)}
     if abs(value) <= sys.float_info.max and float(value) == value:
         forms.add(json.dumps(float(value)))
     return ir.word_set(form.encode() for form in forms)
@@ -88,8 +89,9 @@ def _is_listed(shape: NumberShape) -> bool:
 
 def _listed(members: Iterable[int], plain: bool) -> ir.Node:
     listed = list(members)
-    rounded = [] if plain else [f"{n}.0" for n in listed if float(n) == n]
-    return ir.word_set(form.encode() for form in (*map(str, listed), *rounded))
+    forms = [*map(str, listed), *(["-0"] if 0 in listed else [])]
+    rounded = [] if plain else [f"{form}.0" for form in forms if float(form) == int(form)]
+    return ir.word_set(form.encode() for form in (*forms, *rounded))
 
 
 def _step_places(shape: NumberShape) -> list[int]:
@@ -115,10 +117,11 @@ def _integer_bounds(shape: NumberShape) -> tuple[int | None, int | None]:
 
 def _whole(shape: NumberShape, low: int | None, high: int | None) -> ir.Node:
     least, most = _float_bounds(shape)
-    plain = integers(low, high)
+    plain = _with_negative_zero(integers(low, high), low, high)
     if shape.plain:
         return plain
-    rounded = integers(None if least is None else math.ceil(least), None if most is None else math.floor(most))
+    bounds = None if least is None else math.ceil(least), None if most is None else math.floor(most)
+    rounded = _with_negative_zero(integers(*bounds), *bounds)
     if plain == rounded:
         return ir.concat(plain, ir.optional(ir.literal(".0")))
     return ir.union(plain, ir.concat(rounded, ir.literal(".0")))
@@ -155,6 +158,12 @@ def _signed(shape: NumberShape, places: int) -> ir.Node:
 
 def _magnitudes(low: Fraction, high: Fraction | None, places: int) -> ir.Node:
     return ir.union(_decimals(low, high, places), _scientific(low, high, places))
+
+
+def _with_negative_zero(plain: ir.Node, low: int | None, high: int | None) -> ir.Node:
+    """The integers of `low` to `high`, and `-0` if zero is one of them."""
+    has_zero = (low is None or low <= 0) and (high is None or high >= 0)
+    return ir.union(plain, ir.literal("-0")) if has_zero else plain
 
 
 def integers(low: int | None, high: int | None) -> ir.Node:
