@@ -12,7 +12,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from pgen.language.nodes import NO_STOCK as NO_STOCK
@@ -47,7 +47,8 @@ SURROGATES = (0xD800, 0xDFFF)
 
 EMPTY: Node = Chars(())
 EPSILON: Node = Literal(b"")
-ANY_CHAR: Node = Chars(((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE_POINT)))
+ANY_RANGES: Ranges = ((0, SURROGATES[0] - 1), (SURROGATES[1] + 1, MAX_CODE_POINT))
+ANY_CHAR: Node = Chars(ANY_RANGES)
 ANY_TEXT: Node = Repeat(ANY_CHAR, 0, None)
 ANY_BYTE: Node = AnyByte()
 
@@ -158,14 +159,21 @@ def union(*parts: Node) -> Node:
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
-    """Each node once. Only nodes of one size are compared, since that takes digests."""
-    sizes = Counter(map(size, nodes))
-    if len(sizes) == len(nodes):
+    """Each node once. Only nodes that look alike are compared, since that takes digests."""
+    looks = [_look(node) for node in nodes]
+    if len(set(looks)) == len(nodes):
         return nodes
+    often = Counter(looks)
     kept: dict[Node | int, Node] = {}
-    for place, node in enumerate(nodes):
-        kept.setdefault(node if sizes[size(node)] > 1 else place, node)
+    for place, (node, look) in enumerate(zip(nodes, looks, strict=True)):
+        kept.setdefault(node if often[look] > 1 else place, node)
     return list(kept.values())
+
+
+def _look(node: Node) -> tuple[int, type[Node], bytes]:
+    """What equal nodes have in common: size, kind, and the bytes that a sequence begins with."""
+    first = node.parts[0] if isinstance(node, Concat) else node
+    return size(node), type(node), first.data if isinstance(first, Literal) else b""
 
 
 def word_set(words: Iterable[bytes]) -> Node:
@@ -265,18 +273,23 @@ def recursive(start: str, rules: Mapping[str, Node]) -> Node:
     return Recursive(start, tuple(rules), tuple(rules.values()))
 
 
-def other_than(words: Iterable[bytes]) -> Node:
-    """The texts that are none of `words`, without a complement: a trie that is left wherever a text differs."""
-    return _beyond(sorted({word.decode() for word in words}), 0)
+def other_than(words: Iterable[bytes], barred: Iterable[bytes] = ()) -> Node:
+    """The texts that are none of `words` and begin with none of `barred`: a trie that is left where a text differs."""
+    starts = {word.decode() for word in barred}
+    return _beyond(sorted(starts.union(word.decode() for word in words)), starts, 0)
 
 
-def _beyond(words: list[str], depth: int) -> Node:
+def _beyond(words: list[str], barred: Collection[str], depth: int) -> Node:
     """What may follow the first `depth` characters, which all of the sorted `words` share."""
     ends = words[0] if words and len(words[0]) == depth else None
+    if ends in barred:
+        return EMPTY
+    if not words:
+        return ANY_TEXT
     groups = {c: list(group) for c, group in groupby(words[ends is not None :], key=lambda word: word[depth])}
     outside = chars(negated_ranges((ord(c), ord(c)) for c in groups))
-    ways = [concat(literal(c), _beyond(group, depth + 1)) for c, group in groups.items()]
     more = concat(outside, ANY_TEXT) if groups else repeat(ANY_CHAR, 1, None)
+    ways = [concat(literal(c), _beyond(group, barred, depth + 1)) for c, group in groups.items()]
     return union(*([EPSILON] if ends is None else []), more, *ways)
 
 

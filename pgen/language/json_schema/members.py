@@ -11,9 +11,9 @@ number of undeclared ones is bounded, and exponential where they are exact in an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 from pgen.language import ir
@@ -147,9 +147,9 @@ class Members:
             value = _extra_value(shape, set())
             return ir.EMPTY if value == NOTHING else self._undeclared(others([n for n, _ in shape.properties]), value)
         patterns = tuple(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
-        listed = [strings.listed(pattern) for pattern in patterns] if self.emitter.lengths and not shape.names else []
-        if listed and None not in listed:
-            return self._listed_extra(dict(zip(patterns, (found for found in listed if found), strict=True)))
+        if shape.names is None and (apart := parted(patterns, [name for name, _ in shape.properties])) is not None:
+            ways = [(name, _extra_value(shape, set(matched))) for name, matched in apart]
+            return ir.union(*(self._undeclared(spelled(name, lean=True), value) for name, value in ways))
         if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
             return self._unparted_extra()
         known = self._known_names()
@@ -159,27 +159,6 @@ class Members:
             if value != NOTHING:
                 name = ir.intersect(*known, *(_side(p, hit) for p, hit in zip(patterns, matched, strict=True)))
                 forms.append(self._undeclared(spelled(name, lean=True), value))
-        return ir.union(*forms)
-
-    def _listed_extra(self, listed: dict[Restriction, strings.Listed]) -> ir.Node:
-        """The same where each pattern matches a few names that can be listed: no automaton is needed to part them."""
-        declared = {name for name, _ in self.shape.properties}
-        names = dict.fromkeys(name for found in listed.values() for name in (*found.surely, *found.perhaps))
-        ways: dict[Shape, list[str]] = {}
-        for name in names:
-            # Where readings of a pattern differ on a name it has no value that is valid by both.
-            if name not in declared and not any(name in found.perhaps for found in listed.values()):
-                matched = {pattern for pattern, found in listed.items() if name in found.surely}
-                ways.setdefault(_extra_value(self.shape, matched), []).append(name)
-        forms = [
-            self._undeclared(spelled(ir.word_set(name.encode() for name in group), lean=True), value)
-            for value, group in ways.items()
-        ]
-        otherwise = _extra_value(self.shape, set())
-        if otherwise != NOTHING:
-            forms.append(
-                self._undeclared(others([*declared, *(name for name in names if name not in declared)]), otherwise)
-            )
         return ir.union(*forms)
 
     def _known_names(self) -> list[ir.Node]:
@@ -229,6 +208,43 @@ def is_exact(shape: ObjectShape, exact_orders: frozenset[ObjectShape] | None) ->
     return (
         exact_orders is None or _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and shape in exact_orders)
     )
+
+
+Parted = list[tuple[ir.Node, frozenset[Restriction]]]
+"""Sets of names, and the patterns that they match."""
+
+
+def parted(patterns: Collection[Restriction], declared: Collection[str]) -> Parted | None:
+    """The names that are not declared, by the patterns they match, where no automaton is needed to tell them apart.
+
+    That is where each pattern matches a few words, and what begins with a few others. Names that a pattern
+    matches in one reading only are left out: they have no value that is valid by both.
+    """
+    found = {pattern: strings.listed(pattern) for pattern in patterns}
+    if None in found.values() or not _are_encodable(declared):
+        return None
+    listed = {pattern: told[0] for pattern, told in found.items() if told is not None}
+    taken = {name for told in found.values() if told is not None for name in told[1]}.union(declared)
+    prefixes = sorted({prefix for known in listed.values() for prefix in known.prefixes})
+    if any(after.startswith(before) for before, after in pairwise(prefixes)):
+        return None
+    words = {word for known in listed.values() for word in known.words} - taken
+    ways: dict[frozenset[Restriction], list[str]] = {}
+    for word in words:
+        matched = {p for p, known in listed.items() if word in known.words or word.startswith(tuple(known.prefixes))}
+        ways.setdefault(frozenset(matched), []).append(word)
+    forms = [(ir.word_set(word.encode() for word in group), matched) for matched, group in ways.items()]
+    for prefix in prefixes:
+        inner = [word[len(prefix) :].encode() for word in taken | words if word.startswith(prefix)]
+        matched = {pattern for pattern, known in listed.items() if prefix in known.prefixes}
+        forms.append((ir.concat(ir.literal(prefix), ir.other_than(inner)), frozenset(matched)))
+    barred = [prefix.encode() for prefix in prefixes]
+    outside = [word.encode() for word in taken | words if not word.startswith(tuple(prefixes))]
+    return [*forms, (ir.other_than(outside, barred), frozenset())]
+
+
+def _are_encodable(names: Collection[str]) -> bool:
+    return all(name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name) for name in names)
 
 
 def plain_extra(shape: ObjectShape) -> Shape | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -100,48 +100,62 @@ def held(restrictions: tuple[Restriction, ...]) -> tuple[Restriction, ...]:
 
 
 class Listed(NamedTuple):
-    """The strings that a pattern matches: in both readings, and in one of them only."""
+    """Strings that can be listed: a few words, and all that begins with one of a few prefixes."""
 
-    surely: frozenset[str]
-    perhaps: frozenset[str]
+    words: frozenset[str] = frozenset()
+    prefixes: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=4096)
-def listed(pattern: Restriction) -> Listed | None:
-    """The strings that a pattern matches where they are few; `None` where they are not."""
+def listed(pattern: Restriction) -> tuple[Listed, frozenset[str]] | None:
+    """The strings that a pattern matches, and words that it matches in one reading only; `None` where they are many."""
     inner, outer = members(node(pattern)), members(outer_node(pattern))
-    return None if inner is None or outer is None else Listed(inner, outer - inner)
+    if inner is None or outer is None or inner.prefixes != outer.prefixes:
+        return None
+    return inner, outer.words - inner.words
 
 
-def members(of: ir.Node) -> frozenset[str] | None:
-    """The strings of a node that has at most `MAX_LISTED`, as far as it shows; else `None`."""
+def members(of: ir.Node) -> Listed | None:
+    """The strings of a node, at most `MAX_LISTED` words and prefixes, as far as it shows; else `None`."""
     match of:
         case ir.Literal(data):
-            return frozenset([data.decode()])
+            return Listed(frozenset([data.decode()]))
         case ir.Words(words) if len(words) <= MAX_LISTED:
-            return frozenset(word.decode() for word in words)
+            return Listed(frozenset(word.decode() for word in words))
         case ir.Chars(ranges) if sum(high - low + 1 for low, high in ranges) <= MAX_LISTED:
-            return frozenset(chr(code) for low, high in ranges for code in range(low, high + 1))
-        case ir.Union(parts):
-            found = [members(part) for part in parts]
-            union = None if None in found else frozenset[str]().union(*(part for part in found if part is not None))
-            return None if union is None or len(union) > MAX_LISTED else union
+            return Listed(frozenset(chr(code) for low, high in ranges for code in range(low, high + 1)))
+        case ir.Repeat(ir.Chars(ranges), 0, None) if ranges == ir.ANY_RANGES:
+            return Listed(prefixes=frozenset([""]))
         case ir.Repeat(item, 0, 1):
             once = members(item)
-            return None if once is None else once | {""}
+            return None if once is None or once.prefixes else Listed(once.words | {""})
+        case ir.Union(parts):
+            return _union([members(part) for part in parts])
         case ir.Concat(parts):
-            return _joined([members(part) for part in parts])
+            return _joined(parts)
     return None
 
 
-def _joined(parts: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
-    """One string of each part after the other."""
-    joined = frozenset([""])
-    for part in parts:
-        if part is None or len(joined) * len(part) > MAX_LISTED:
+def _union(parts: list[Listed | None]) -> Listed | None:
+    found = [part for part in parts if part is not None]
+    union = Listed(*(frozenset[str]().union(*sets) for sets in zip(*found, strict=True))) if found else Listed()
+    return union if len(found) == len(parts) and len(union.words | union.prefixes) <= MAX_LISTED else None
+
+
+def _joined(parts: tuple[ir.Node, ...]) -> Listed | None:
+    """One string of each part after the other; before anything at all, what may be nothing adds nothing."""
+    last, before = members(parts[-1]), list(parts[:-1])
+    if last == Listed(prefixes=frozenset([""])):
+        while before and isinstance(before[-1], ir.Repeat) and before[-1].low == 0:
+            before.pop()
+    for part in reversed(before):
+        found = members(part)
+        if last is None or found is None or found.prefixes:
             return None
-        joined = frozenset(before + after for before in joined for after in part)
-    return joined
+        if len(found.words) * len(last.words | last.prefixes) > MAX_LISTED:
+            return None
+        last = Listed(*(frozenset(w + rest for w in found.words for rest in rests) for rests in last))
+    return last
 
 
 @lru_cache(maxsize=4096)
