@@ -8,7 +8,7 @@ import pytest
 import pgen
 from pgen.backends.tabular import TabularAR
 from pgen.inference.context import Context
-from pgen.inference.drafting.foresight import KEPT, Batch, Foresight, Place
+from pgen.inference.drafting.foresight import KEPT, PIECE, Batch, Foresight, Place
 from pgen.inference.drafting.prefix_tree import EVALUATIONS_AT_ONCE
 
 TOKENS = [b"Par", b"is", b"P", b"aris", b"Lon", b"don", b"London", b" Tower", b"s", b"<eos>"]
@@ -43,13 +43,69 @@ def test_guesses_are_the_tokens_that_no_other_allowed_token_extends():
     lm, _ = model()
     process = tree_of(posed(lm, "Paris", "London", "London Tower")).process
     foresight, start = Foresight(process), Place(process.start, 0)
-    tokens, log_share = foresight.after(start)
+    tokens, log_share, _ = foresight.after(start)
     assert sorted(TOKENS[token] for token in tokens) == [b"London", b"Par"]
     assert log_share == pytest.approx(math.log(KEPT / 2))
     london = foresight.follow(start, TOKENS.index(b"London"))
-    tokens, log_share = foresight.after(london)
+    tokens, log_share, _ = foresight.after(london)
     assert [TOKENS[token] for token in tokens] == [b" Tower"]
     assert log_share == pytest.approx(math.log(KEPT / 2)), "the end is as likely as one token"
+
+
+def pieces_of(process, data=()):
+    foresight, place = Foresight(process), Place(process.start, 0)
+    for token in data:
+        place = foresight.follow(place, TOKENS.index(token))
+    return sorted(TOKENS[token] for token in foresight.after(place).pieces)
+
+
+def test_pieces_can_only_go_on_with_the_rest_of_a_longer_token():
+    lm, _ = model()
+    assert pieces_of(tree_of(posed(lm, "Paris", "London")).process) == [b"Lon", b"P"]
+    assert pieces_of(tree_of(posed(lm, "Pis", "Paris", "London")).process) == [b"Lon"], "P is the beginning of Pis"
+    assert pieces_of(tree_of(posed(lm, "Paris", "Lon", "London")).process) == [b"P"], "Lon is a member"
+    assert pieces_of(tree_of(posed(lm, "Paris", "London")).process, [b"P"]) == []
+
+
+def by_mass_and_hope(seed, members=("Paris", "London", "London Tower")):
+    """Trees of one text, expanded by mass and then explored by hope, and the other way round."""
+    text = posed(model(seed)[0], *members)
+    trees = tree_of(text), tree_of(text)
+    trees[0].expand(2)
+    trees[0].explore(2, 0.0)
+    trees[1].explore(2, 0.0)
+    trees[1].expand(2)
+    return trees
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hope_changes_the_order_and_no_bound(seed, monkeypatch):
+    evidence = pgen.infer(
+        posed(model(seed)[0], "Paris", "London", "London Tower"), method=pgen.Enumerate()
+    ).log_evidence
+    monkeypatch.setattr("pgen.inference.drafting.prefix_tree.EVALUATIONS_AT_ONCE", 1)
+    for tree in by_mass_and_hope(seed):
+        assert tree.log_found - 1e-12 <= evidence <= np.logaddexp(tree.log_found, tree.log_frontier) + 1e-12
+        tree.expand(1000)
+        assert tree.log_found == pytest.approx(evidence, abs=1e-12)
+
+
+def test_a_look_ahead_leaves_pieces_for_last():
+    """`P` is as likely as `Par`; by mass it is expanded, by hope it is not."""
+    tokens = {(): {b"P": 0.4, b"Par": 0.3, b"London": 0.3}, (b"P",): {b"aris": 1.0}, (b"Par",): {b"is": 1.0}}
+
+    def row(prefix):
+        said = tokens.get(tuple(TOKENS[token] for token in prefix), {b"<eos>": 1.0})
+        return [math.log(said.get(token, 1e-9)) for token in TOKENS]
+
+    text = posed(TabularAR(VOCABULARY, row), "Paris", "London")
+    explored = tree_of(text)
+    explored.explore(4, 0.0)
+    assert math.exp(explored.log_found) == pytest.approx(0.6), "root, London, Par, Paris"
+    assert explored.likely_explored == pytest.approx(0.6 / (0.6 + 0.4 * PIECE))
+    assert explored.explored == pytest.approx(0.6)
+    known = pgen.infer(text, method=pgen.Enumerate()).probabilities()
+    assert known["Paris"] == pytest.approx(0.7)
 
 
 def test_open_languages_are_not_guessed():

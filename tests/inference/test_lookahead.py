@@ -8,6 +8,7 @@ import pytest
 import pgen
 from pgen.backends.tabular import TabularAR
 from pgen.inference.context import Context
+from pgen.inference.drafting.foresight import Foresight, Place
 from pgen.testing.laws import check_proper_weights
 
 LETTERS = [b"a", b"b", b"c", b"ab", b"bc", b""]
@@ -44,6 +45,17 @@ METHODS = [
 @pytest.mark.parametrize("seed", range(3))
 def test_starts_by_survival_are_properly_weighted(method, seed):
     text = reluctant(seed).text("", end="eos").given(pgen.choice("ab", "b", "bcc"))
+    check_proper_weights(lambda: pgen.sample("x", text), method, masses(text), tolerance=1e-13)
+
+
+@pytest.mark.parametrize("lookahead", [1, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_starts_in_pieces_of_tokens_are_properly_weighted(lookahead, seed):
+    """`a` is a piece of `ab` and `b` one of `bc`: starts there are drawn seldom and weigh the more."""
+    text = reluctant(seed, log_end=-1.0).text("", end="eos").given(pgen.choice("ab", "bc", "cab"))
+    process = Context().drafter(text).tree(text).process
+    assert len(Foresight(process).after(Place(process.start, 0)).pieces) == 2
+    method = pgen.Importance(1, lookahead=lookahead)
     check_proper_weights(lambda: pgen.sample("x", text), method, masses(text), tolerance=1e-13)
 
 

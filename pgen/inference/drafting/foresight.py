@@ -17,14 +17,15 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.programs.process import TextProcess, TextState
-from pgen.sampling.token_step import Packed, unpack
+from pgen.sampling.token_step import Packed, pack, unpack
 from pgen.tokens import TokenAutomaton, Vocabulary
 
 FEW_TOKENS = 64
@@ -32,6 +33,9 @@ FEW_TOKENS = 64
 
 KEPT = 0.1
 """Share of a prefix's mass that guesses after it share out: the model may leave the language."""
+
+PIECE = 0.01
+"""Share of its mass that a piece of a longer token is likely to keep: models seldom say words in pieces."""
 
 Origin = TypeVar("Origin")
 
@@ -41,6 +45,17 @@ class Place(NamedTuple):
 
     state: TextState
     spelling: int
+
+
+class Guesses(NamedTuple):
+    """Tokens that probably come next, the log share of the mass that each is taken to have, and pieces of them.
+
+    After one of the `pieces` a text can go on only with the rest of a longer token that is allowed in its place.
+    """
+
+    tokens: tuple[int, ...]
+    log_share: float
+    pieces: tuple[int, ...]
 
 
 class Planned(Generic[Origin]):
@@ -58,7 +73,7 @@ class Foresight:
 
     def __init__(self, process: TextProcess, only: TokenAutomaton | None = None) -> None:
         self._process, self._only = process, only
-        self._known: dict[tuple[int, int, int], tuple[tuple[int, ...], float]] = {}
+        self._known: dict[tuple[int, int, int], Guesses] = {}
         self._said: NDArray[np.bool_] | None = None
 
     def hear(self, weights: NDArray[np.floating[Any]]) -> None:
@@ -66,16 +81,17 @@ class Foresight:
         if self._said is None:
             self._said = weights > 0
 
-    def after(self, place: Place) -> tuple[tuple[int, ...], float]:
-        """Tokens that probably come next, and the log share of the mass that each is taken to have."""
+    def after(self, place: Place) -> Guesses:
+        """What probably comes next; nothing where many tokens are allowed."""
         state, spelling = place
         key = state.automaton, spelling, self._process.budget(state)
         if key not in self._known:
-            mask = self._process.choice(state).mask
-            if self._only is not None:
-                mask = mask & self._only.mask(spelling)
-            self._known[key] = self._guessed(state, mask)
+            self._known[key] = self._guessed(place)
         return self._known[key]
+
+    def _mask(self, place: Place) -> Packed:
+        mask = self._process.choice(place.state).mask
+        return mask if self._only is None else mask & self._only.mask(place.spelling)
 
     def follow(self, place: Place, token: int) -> Place | None:
         """The prefix after one more token; `None` where nobody asks the model any more."""
@@ -84,14 +100,30 @@ class Foresight:
             return None
         return Place(state, self._only.advance(place.spelling, token) if self._only else 0)
 
-    def _guessed(self, state: TextState, mask: Packed) -> tuple[tuple[int, ...], float]:
-        vocabulary = self._process.vocabulary
+    def _guessed(self, place: Place) -> Guesses:
+        said = self._said_after(place)
+        longer = _longer(said, self._process.vocabulary)
+        longest = tuple(token for token, following in longer.items() if not following)
+        ends = self._process.automaton.is_accepting(place.state.automaton)
+        pieces = tuple(t for t, following in longer.items() if following and self._is_piece(place, t, following))
+        return Guesses(longest, math.log(KEPT / max(len(longest) + ends, 1)), pieces)
+
+    def _said_after(self, place: Place) -> list[int]:
+        """The few tokens of text that are allowed, in the order of their bytes; none if they are many."""
+        mask, vocabulary = self._mask(place), self._process.vocabulary
         few = np.bitwise_count(mask).sum() <= FEW_TOKENS
         tokens: list[int] = unpack(mask, len(vocabulary)).tolist() if few else []
         said = [t for t in tokens if t not in vocabulary.eos and (self._said is None or self._said[t])]
-        longest = _longest(said, vocabulary)
-        ends = self._process.automaton.is_accepting(state.automaton)
-        return longest, math.log(KEPT / max(len(longest) + ends, 1))
+        return sorted(said, key=lambda token: vocabulary.tokens[token])
+
+    def _is_piece(self, place: Place, token: int, following: set[bytes]) -> bool:
+        """Whether after `token` only bytes in `following` can come, those of longer tokens, and no end."""
+        after = self.follow(place, token)
+        if after is None or self._process.automaton.is_accepting(after.state.automaton):
+            return False
+        starts = _starts(self._process.vocabulary)
+        mask = self._mask(after)
+        return bool(mask.any()) and not (mask & ~np.bitwise_or.reduce([starts[byte] for byte in following])).any()
 
 
 class Batch(Generic[Origin]):
@@ -125,18 +157,32 @@ class Batch(Generic[Origin]):
 
     def _taken(self, planned: Planned[Origin] | Planned[None], log_mass: float) -> None:
         self.states.append(planned.place.state)
-        tokens, log_share = self._foresight.after(planned.place)
+        tokens, log_share, _ = self._foresight.after(planned.place)
         for token in tokens:
             cost = -(log_mass + log_share)
             heapq.heappush(self._guesses, (cost, next(self._ties), planned.place, planned.following, token))
 
 
-def _longest(tokens: list[int], vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The tokens that begin no other one, in the order of their bytes."""
-    return tuple(token for token, is_longest in _marked(tokens, vocabulary) if is_longest)
+def _longer(tokens: list[int], vocabulary: Vocabulary) -> dict[int, set[bytes]]:
+    """For tokens in the order of their bytes: which bytes come next in those that begin with them."""
+    longer: dict[int, set[bytes]] = {}
+    beginnings: list[int] = []
+    for token in tokens:
+        data = vocabulary.tokens[token]
+        while beginnings and not data.startswith(vocabulary.tokens[beginnings[-1]]):
+            beginnings.pop()
+        for begun in beginnings:
+            at = len(vocabulary.tokens[begun])
+            longer[begun] |= {data[at : at + 1]} - {b""}
+        longer[token] = set()
+        beginnings.append(token)
+    return longer
 
 
-def _marked(tokens: list[int], vocabulary: Vocabulary) -> Iterator[tuple[int, bool]]:
-    ordered = sorted(tokens, key=lambda token: vocabulary.tokens[token])
-    for token, after in itertools.zip_longest(ordered, ordered[1:]):
-        yield token, after is None or not vocabulary.tokens[after].startswith(vocabulary.tokens[token])
+@lru_cache(maxsize=4)
+def _starts(vocabulary: Vocabulary) -> dict[bytes, Packed]:
+    """The tokens that begin with each byte, packed."""
+    starting: defaultdict[bytes, list[int]] = defaultdict(list)
+    for token, data in enumerate(vocabulary.tokens):
+        starting[data[:1]].append(token)
+    return {byte: pack(tokens, len(vocabulary)) for byte, tokens in starting.items()}

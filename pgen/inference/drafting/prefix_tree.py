@@ -11,12 +11,13 @@ because no step multiplies by more than 1. Several prefixes are evaluated at onc
 what comes after them (`foresight`), which are expanded with them. Under the rule "prefix" a text and its
 extensions are paid in full, so there F counts times the most tokens a text may have.
 The frontier is a heap with one entry per expanded node, its best unexpanded child
-(children sorted once, suffix sums kept), so memory is linear in expansions.
+(`tree_node`), so memory is linear in expansions. Which child is best may be told by its mass, for the bounds, or
+by hope, for a look-ahead: a piece of a longer token that is allowed counts for `PIECE` of its mass.
 
 `draw` samples from (finished texts, frontier), properly weighted. Frontier mass has yet to
 survive: of a prefix that may become an answer perhaps e^-15 ends there by EOS. So it counts
-times psi, the largest share of an expanded prefix that ended in it, which makes the law of
-a draw close to the posterior; a share `BY_MASS` of the draws, scaled by what is not
+times psi, the largest share of an expanded prefix that ended in it (and pieces for what is hoped of
+them), which makes the law of a draw close to the posterior; a share `BY_MASS` of the draws, scaled by what is not
 certified, ignores psi, lest a prefix that ends more readily than all others be overlooked.
 """
 
@@ -32,19 +33,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.errors import LimitExceeded
-from pgen.inference.drafting.foresight import Batch, Foresight, Place, Planned
+from pgen.inference.drafting.foresight import PIECE, Batch, Foresight, Place, Planned
+from pgen.inference.drafting.tree_node import Candidate, Node
 from pgen.programs.process import TextProcess, TextState
 from pgen.programs.text import Text
-from pgen.sampling.logspace import log_or_ninf, log_sum_exp, normalized
+from pgen.sampling.logspace import log_sum_exp, normalized
 from pgen.sampling.rng import Rng
 from pgen.sampling.token_step import Choice, Distribution, outcome_masses
 from pgen.sampling.weighted import invert
 from pgen.tokens import TokenAutomaton
 
 EVALUATIONS_AT_ONCE = 8
-"""Prefixes per model call: a pass over so many takes about twice as long as one over a single prefix."""
-EXPLORED_AT_ONCE = 12
-"""The same for a look-ahead of given size: not the fewest evaluations count there, but the least time for each."""
+"""Prefixes per model call: each of more would take as long, and the next ones are chosen knowing these."""
 BY_MASS = 0.125
 """Share of the draws that go by mass alone while nothing is certified."""
 
@@ -98,37 +98,6 @@ class NotCertified(LimitExceeded):
         self.likely = explored if likely is None else likely
 
 
-class _Candidate(NamedTuple):
-    state: TextState
-    spelling: int
-    log_mass: float
-    log_potential: float
-
-
-class _Node:
-    """An expanded prefix: its children, those evaluated with it first, by falling probability, `following` the next."""
-
-    __slots__ = ("children", "following", "log_mass", "log_masses", "log_potential", "spelling", "state", "suffix")
-
-    def __init__(
-        self, candidate: _Candidate, tokens: NDArray[np.int64], masses: NDArray[np.float64], first: Sequence[int]
-    ) -> None:
-        """The children `first` come before all others."""
-        order = np.lexsort((-masses, ~np.isin(tokens, first))) if first else np.argsort(-masses, kind="stable")
-        self.state, self.spelling, self.log_mass, self.log_potential = candidate
-        self.children = tokens[order].astype(np.int32)
-        sorted_masses = masses[order]
-        self.log_masses = np.log(sorted_masses) + candidate.log_mass
-        # suffix[i] = mass of the children from i on; summed from the small end.
-        self.suffix = np.append(np.cumsum(sorted_masses[::-1])[::-1], 0.0)
-        self.following = 0
-
-    @property
-    def log_remaining(self) -> float:
-        """log mass of the children that are not expanded."""
-        return self.log_mass + log_or_ninf(float(self.suffix[self.following]))
-
-
 class PrefixTree:
     """The explored part of one process.
 
@@ -151,17 +120,19 @@ class PrefixTree:
         self._ends[list(process.vocabulary.eos)] = True
         self._leaves: dict[str, Leaf] = {}
         self._finals: dict[str, float] = {}
-        self._nodes: list[_Node] = []
+        self._nodes: list[Node] = []
         self._log_remaining: list[float] = []
+        self._log_hopes: list[float] = []
+        self._by_hope = False
         self._precise = True
         self._law: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         self._log_survival = -math.inf
         self._foresight = Foresight(process, only)
         self._heap: list[tuple[float, int, int]] = []
         self._ties = itertools.count()
-        root = _Candidate(process.start, only.start if only else 0, 0.0, 0.0)
+        root = Candidate(process.start, only.start if only else 0, 0.0, 0.0)
         finished = process.finished(process.start)
-        self._root: _Candidate | None = None if finished is not None else root
+        self._root: Candidate | None = None if finished is not None else root
         if finished is not None:
             self._pay(finished, 0.0)
 
@@ -178,10 +149,13 @@ class PrefixTree:
     @property
     def log_frontier(self) -> float:
         """log F, what is not expanded can weigh at most; summed afresh, since running subtraction cancels."""
+        return self._log_frontier(self._log_remaining)
+
+    def _log_frontier(self, log_masses: list[float]) -> float:
         if self.exhausted:
             return -math.inf
         ends = self.process.most_tokens if self.process.rule == "prefix" else 1
-        log_masses = [self._root.log_mass] if self._root is not None else self._log_remaining
+        log_masses = [self._root.log_mass] if self._root is not None else log_masses
         return log_sum_exp(np.array(log_masses)) + math.log(max(ends, 1)) + self.process.log_growth
 
     @property
@@ -196,8 +170,8 @@ class PrefixTree:
 
     @property
     def likely_explored(self) -> float:
-        """Z / (Z + psi F): an estimate of the explored share, not a bound."""
-        return _share(self.log_found, self.log_frontier + self.log_survival)
+        """Z / (Z + psi F), with F as hoped for: an estimate of the explored share, not a bound."""
+        return _share(self.log_found, self._log_frontier(self._log_hopes) + self.log_survival)
 
     @property
     def exhausted(self) -> bool:
@@ -206,6 +180,7 @@ class PrefixTree:
 
     def expand(self, n_evaluations: int, tolerance: float = 0.0) -> None:
         """Expand best-first until 1 - explored <= `tolerance` or `n_evaluations` more prefixes are evaluated."""
+        self._turn(by_hope=False)
         target = self.n_evaluations + n_evaluations
         while not self.exhausted and self.n_evaluations < target:
             if 1.0 - self.explored <= tolerance:
@@ -213,10 +188,11 @@ class PrefixTree:
             self._expand_batch(min(EVALUATIONS_AT_ONCE, target - self.n_evaluations))
 
     def explore(self, n_evaluations: int, tolerance: float) -> None:
-        """Like `expand`, until the unexplored share is likely to be at most `tolerance`."""
+        """Like `expand`, by hope, until the unexplored share is likely to be at most `tolerance`."""
+        self._turn(by_hope=True)
         target = self.n_evaluations + n_evaluations
         while self.n_evaluations < target and 1.0 - self.likely_explored > tolerance:
-            self._expand_batch(min(EXPLORED_AT_ONCE, target - self.n_evaluations))
+            self._expand_batch(min(EVALUATIONS_AT_ONCE, target - self.n_evaluations))
 
     def certify(self, what: str, tolerance: float | None = None, max_evaluations: int = 4096) -> None:
         """Expand until at most `tolerance` of the mass is unknown; raises `NotCertified` otherwise.
@@ -253,10 +229,10 @@ class PrefixTree:
             text = leaves[chosen].text
             return Start(text, self.process.start, log_weight - self._finals[text])
         node = self._nodes[chosen - len(leaves)]
-        masses = np.exp(node.log_masses[node.following :] - node.log_remaining)
-        token = int(node.children[node.following + invert(masses, rng)])
-        state = self.process.advance(node.state, token)
-        return Start(self.process.finished(state), state, log_weight - node.log_potential, self.log_survival)
+        child, log_share = node.draw(rng)
+        state = self.process.advance(node.state, child.token)
+        log_weight = child.log_mass - log_share - float(np.log(shares[chosen]))
+        return Start(self.process.finished(state), state, log_weight, self.log_survival + child.log_hope)
 
     def _longest(self) -> TextState:
         """A longest prefix that was expanded: where texts without mass ended."""
@@ -265,26 +241,39 @@ class PrefixTree:
 
     def _starts(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Log masses of the leaves and of what is left of each node, and their shares in a draw; empty: no mass."""
-        remaining = [x + node.log_potential for x, node in zip(self._log_remaining, self._nodes, strict=True)]
-        found = [leaf.log_mass for leaf in self._leaves.values()]
-        log_masses = np.array([*found, *remaining])  # (leaves + nodes,)
+        potentials = np.array([node.log_potential for node in self._nodes])
+        found = np.array([leaf.log_mass for leaf in self._leaves.values()])
+        log_masses = np.append(found, self._log_remaining + potentials)  # (leaves + nodes,)
         if log_sum_exp(log_masses) == -math.inf:
             return log_masses, np.zeros(0)
-        surviving = log_masses + np.repeat([0.0, self.log_survival], [len(found), len(remaining)])
+        surviving = np.append(found, self._log_hopes + potentials + self.log_survival)
         by_mass = BY_MASS * (1.0 - self.explored)
         return log_masses, (1.0 - by_mass) * normalized(surviving) + by_mass * normalized(log_masses)
+
+    def _turn(self, by_hope: bool) -> None:
+        """Go on by hope or by mass."""
+        if self._by_hope == by_hope:
+            return
+        self._by_hope = by_hope
+        for node in self._nodes:
+            if node.has_pieces:
+                node.sort(by_hope)
+        self._heap.clear()
+        for index in range(len(self._nodes)):
+            self._push(index)
 
     def _expand_batch(self, size: int) -> None:
         """Evaluate the likeliest unexpanded prefixes, and as many guesses as fit in with them."""
         self._law = None
-        batch: Batch[_Candidate] = Batch(self._foresight)
+        batch: Batch[Candidate] = Batch(self._foresight)
         while len(batch.states) < size:
             if self._heap and -self._heap[0][0] >= batch.log_best_guess:
-                self._add(batch, self._pop())
+                log_hope = -self._heap[0][0]
+                self._add(batch, self._pop(), log_hope)
             elif batch.log_best_guess > -math.inf:
                 batch.guess()
             elif self._root is not None:
-                self._add(batch, self._root)
+                self._add(batch, self._root, self._root.log_mass)
                 self._root = None
                 break
             else:
@@ -297,13 +286,13 @@ class PrefixTree:
             for planned in batch.roots:
                 self._open(planned.origin, planned, weighed)
 
-    def _add(self, batch: Batch[_Candidate], candidate: _Candidate) -> None:
+    def _add(self, batch: Batch[Candidate], candidate: Candidate, log_hope: float) -> None:
         """Take a prefix into a batch, unless it is complete without the model or the critics drop it."""
         judged = self._judged(candidate)
         if judged is not None:
-            batch.add(Place(judged.state, judged.spelling), judged.log_mass, judged)
+            batch.add(Place(judged.state, judged.spelling), log_hope, judged)
 
-    def _judged(self, candidate: _Candidate) -> _Candidate | None:
+    def _judged(self, candidate: Candidate) -> Candidate | None:
         finished = self.process.finished(candidate.state)
         if finished is not None:
             self._log_survival = 0.0
@@ -312,27 +301,26 @@ class PrefixTree:
         log_potential = self.process.log_potential(candidate.state)
         return candidate._replace(log_potential=log_potential) if log_potential > -math.inf else None
 
-    def _pop(self) -> _Candidate:
+    def _pop(self) -> Candidate:
         """The likeliest unexpanded prefix."""
         _, _, index = heapq.heappop(self._heap)
         candidate = self._next_child(index)
         self._push(index)
         return candidate
 
-    def _next_child(self, index: int) -> _Candidate:
+    def _next_child(self, index: int) -> Candidate:
         node = self._nodes[index]
-        token, log_mass = int(node.children[node.following]), float(node.log_masses[node.following])
-        node.following += 1
-        self._log_remaining[index] = node.log_remaining
-        spelling = self._only.advance(node.spelling, token) if self._only else 0
-        return _Candidate(self.process.advance(node.state, token), spelling, log_mass, 0.0)
+        child = node.take()
+        self._log_remaining[index], self._log_hopes[index] = node.log_remaining(), node.log_remaining(by_hope=True)
+        spelling = self._only.advance(node.spelling, child.token) if self._only else 0
+        return Candidate(self.process.advance(node.state, child.token), spelling, child.log_mass, 0.0)
 
     def _push(self, index: int) -> None:
         node = self._nodes[index]
-        if node.following < len(node.children):
-            heapq.heappush(self._heap, (-float(node.log_masses[node.following]), next(self._ties), index))
+        if not node.exhausted:
+            heapq.heappush(self._heap, (-node.log_next(self._by_hope), next(self._ties), index))
 
-    def _open(self, candidate: _Candidate, planned: Planned[Any], weighed: Weighed) -> None:
+    def _open(self, candidate: Candidate, planned: Planned[Any], weighed: Weighed) -> None:
         """Expand a prefix, and those that were guessed after it."""
         choice, row = self.process.choice(candidate.state), weighed.rows[planned.row]
         ending, tokens, masses = outcome_masses(weighed.given, row, self._restricted(choice, candidate.spelling))
@@ -341,10 +329,11 @@ class PrefixTree:
         if ending > 0 and (self._only is None or self._only.is_accepting(candidate.spelling)):
             self._log_survival = max(self._log_survival, min(0.0, math.log(ending)))
             self._pay(self.process.text(candidate.state), candidate.log_mass + math.log(ending))
-        index, node = len(self._nodes), _Node(candidate, tokens[~ends], masses[~ends], list(planned.following))
+        index, node = len(self._nodes), self._node(candidate, planned, tokens[~ends], masses[~ends])
         self._nodes.append(node)
-        self._log_remaining.append(node.log_remaining)
-        while node.following < len(node.children):
+        self._log_remaining.append(node.log_remaining())
+        self._log_hopes.append(node.log_remaining(by_hope=True))
+        while not node.exhausted:
             guessed = planned.following.get(int(node.children[node.following]))
             if guessed is None:
                 break
@@ -352,6 +341,15 @@ class PrefixTree:
             if judged is not None:
                 self._open(judged, guessed, weighed)
         self._push(index)
+
+    def _node(
+        self, candidate: Candidate, planned: Planned[Any], tokens: NDArray[np.int64], masses: NDArray[np.float64]
+    ) -> Node:
+        pieces = self._foresight.after(planned.place).pieces
+        hopes = np.where(np.isin(tokens, pieces), PIECE, 1.0) if pieces else None
+        node = Node(candidate, tokens, masses, hopes)
+        node.sort(self._by_hope, first=list(planned.following))
+        return node
 
     def _restricted(self, choice: Choice, spelling: int) -> Choice:
         return choice if self._only is None else choice._replace(mask=choice.mask & self._only.mask(spelling))

@@ -17,7 +17,7 @@ import numpy as np
 
 from pgen.errors import InvalidArgument
 from pgen.inference.context import Context
-from pgen.inference.drafting.prefix_tree import EXPLORED_AT_ONCE
+from pgen.inference.drafting.prefix_tree import EVALUATIONS_AT_ONCE
 from pgen.inference.methods.weighted_runs import driven
 from pgen.inference.particles import Particle, Population
 from pgen.inference.posterior import Posterior
@@ -25,7 +25,7 @@ from pgen.programs.machine import Machine
 from pgen.sampling.logspace import effective_sample_size
 from pgen.sampling.rng import Rng
 
-LOOKAHEAD = 17
+LOOKAHEAD = 9
 """The least look-ahead by default: what a few particles find is only as good as where they start."""
 
 KNOWN = 0.8
@@ -109,5 +109,5 @@ def warnings(context: Context) -> tuple[str, ...]:
 
 def lookahead_of(particles: int, lookahead: int | None) -> int:
     """`lookahead` if it is given, else the default for so many particles."""
-    n_calls = -(-(particles - 1) // EXPLORED_AT_ONCE)
-    return max(LOOKAHEAD, 1 + n_calls * EXPLORED_AT_ONCE) if lookahead is None else lookahead
+    n_calls = -(-(particles - 1) // EVALUATIONS_AT_ONCE)
+    return max(LOOKAHEAD, 1 + n_calls * EVALUATIONS_AT_ONCE) if lookahead is None else lookahead
