@@ -218,8 +218,8 @@ def leaf(node: ir.Node) -> Fragment:
             return word_trie(words)
         case ir.Substrings(text):
             return substrings(text)
-        case ir.Others(words, first, then):
-            return others(words, atom(first), atom(then))
+        case ir.Others(words, first, then, barred):
+            return others(words, barred, atom(first), atom(then))
         case ir.Network():
             return network(node)
     from pgen.automata.algebra import boolean_fragment

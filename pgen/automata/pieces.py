@@ -120,10 +120,11 @@ def network(node: ir.Network) -> Fragment:
     return Fragment(len(states), as_edges(edges), as_jumps(jumps))
 
 
-def others(words: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragment:
+def others(words: tuple[bytes, ...], barred: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragment:
     """`ir.Others`: a trie, from whose states the ways of `first` (of `then`, where no word goes on) lead to a loop."""
-    starts = np.cumsum([0, *map(len, words)])
-    steps, is_word = _prefixes(np.frombuffer(b"".join(words) + b"\0", np.uint8), starts)
+    listed = sorted({*barred, *(word for word in words if not word.startswith(barred))}) if barred else words
+    starts, is_barred = np.cumsum([0, *map(len, listed)]), np.array([word in barred for word in listed], np.bool_)
+    steps, is_word, ends_here = _prefixes(np.frombuffer(b"".join(listed) + b"\0", np.uint8), starts, is_barred)
     # The root is the start; the other states of the trie come behind the end, then the loop, and what is inside of it.
     loop = len(is_word) + 1
     names = np.append(0, np.arange(2, loop)).astype(np.int32)
@@ -137,13 +138,18 @@ def others(words: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragmen
     forth = np.stack([names[steps[:, 0]], steps[:, 1], steps[:, 1], names[steps[:, 2]]], axis=1).astype(np.int32)
     ends = np.append(names[~is_word], loop).astype(np.int32)
     jumps = np.stack([ends, np.ones_like(ends)], axis=1)
-    return Fragment(n_states, np.concatenate([*edges, ways[1], forth, _ways_out(steps, names, *ways)]), jumps)
+    return Fragment(
+        n_states, np.concatenate([*edges, ways[1], forth, _ways_out(steps, names, *ways, ends_here)]), jumps
+    )
 
 
 @njit(cache=True)
-def _prefixes(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> tuple[Edges, NDArray[np.bool_]]:
-    """`(S, 3)` state, byte, next state for all beginnings of sorted words, in order of state; and which are words."""
+def _prefixes(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], is_barred: NDArray[np.bool_]
+) -> tuple[Edges, NDArray[np.bool_], NDArray[np.bool_]]:
+    """`(S, 3)` state, byte, next state for all beginnings of sorted words, by state; which are words, which are barred."""
     steps, is_word = np.empty((starts[-1], 3), np.int32), np.zeros(starts[-1] + 1, np.bool_)
+    ends_here = np.zeros(starts[-1] + 1, np.bool_)
     path, n_states = np.zeros(starts[-1] + 1, np.int32), 1
     for k in range(starts.shape[0] - 1):
         length = starts[k + 1] - starts[k]
@@ -151,13 +157,13 @@ def _prefixes(data: NDArray[np.uint8], starts: NDArray[np.int64]) -> tuple[Edges
             steps[n_states - 1, 0], steps[n_states - 1, 1] = path[at], data[starts[k] + at]
             steps[n_states - 1, 2] = path[at + 1] = n_states
             n_states += 1
-        is_word[path[length]] = True
-    return steps[: n_states - 1].copy(), is_word[:n_states].copy()
+        is_word[path[length]], ends_here[path[length]] = True, is_barred[k]
+    return steps[: n_states - 1].copy(), is_word[:n_states].copy(), ends_here[:n_states].copy()
 
 
 @njit(cache=True)
-def _ways_out(steps: Edges, names: NDArray[np.int32], first: Edges, then: Edges) -> Edges:
-    """The edges of `first` from every state of a trie, without the bytes that its steps take; of `then` from leaves."""
+def _ways_out(steps: Edges, names: NDArray[np.int32], first: Edges, then: Edges, ends_here: NDArray[np.bool_]) -> Edges:
+    """The edges of `first` from the states of a trie, without the bytes that its steps take; of `then` from leaves."""
     taken, goes_on = np.zeros((names.shape[0], 256), np.bool_), np.zeros(names.shape[0], np.bool_)
     for k in range(steps.shape[0]):
         taken[steps[k, 0], steps[k, 1]] = goes_on[steps[k, 0]] = True
@@ -165,7 +171,7 @@ def _ways_out(steps: Edges, names: NDArray[np.int32], first: Edges, then: Edges)
     n_edges = 0
     for state in range(names.shape[0]):
         ways = first if goes_on[state] else then
-        for e in range(ways.shape[0]):
+        for e in range(0 if ends_here[state] else ways.shape[0]):
             low = ways[e, 1]
             for byte in range(low, ways[e, 2] + 2):
                 if byte > ways[e, 2] or taken[state, byte]:

@@ -170,7 +170,7 @@ class AnyByte(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Others(Node):
-    """What is none of `words` (sorted, ASCII), which it is read along with.
+    """What is none of `words` (sorted, ASCII), which it is read along with, nor begins with one of `barred`.
 
     A beginning of a word that is none; or a proper beginning, then a member of `first` whose first byte
     goes on along no word, then any number of `then`; or a word that begins no other, then one or more `then`.
@@ -179,6 +179,7 @@ class Others(Node):
     words: tuple[bytes, ...]
     first: Node
     then: Node
+    barred: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -297,9 +298,9 @@ def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
             return sum(map(len, words))
         case Substrings(text):
             return len(text)
-        case Others(words):
+        case Others(words, _, _, barred):
             first, then = (size(part) for part in parts)
-            return (1 + sum(map(len, words))) * (1 + first) + then
+            return (1 + sum(map(len, words)) + sum(map(len, barred))) * (1 + first) + then
         case Chars(ranges):
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
         case Network(edges):

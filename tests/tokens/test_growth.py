@@ -58,6 +58,12 @@ SCHEMAS = {
             {"type": "string", "minLength": 2, "pattern": "a"},
         ]
     },
+    "names apart": {
+        "type": "object",
+        "properties": {"x-a": {"const": 1}, "name": {"type": "null"}, "b": {"type": "boolean"}},
+        "patternProperties": {"^x-": {"type": "boolean"}, "^(a|bé|name)$": {"type": "integer"}, "^n": {"enum": ["n"]}},
+    },
+    "one prefix for all": {"properties": {"ab": {"const": 1}}, "patternProperties": {".*": {"type": "boolean"}}},
     "counted": {"type": "object", "properties": {"a": {}, "b": {}}, "minProperties": 2, "maxProperties": 3},
     "in arrays": {
         "type": "array",

@@ -11,7 +11,7 @@ number of undeclared ones is bounded, and exponential where they are exact in an
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ from pgen.language.json_schema.shapes import (
     Value,
     join,
 )
-from pgen.language.json_schema.spelling import QUOTE, behind_quote, others, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, behind_quote, other_than, others, quoted, spelled
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.emit import Emitter
@@ -147,9 +147,12 @@ class Members:
             value = _extra_value(shape, set())
             return ir.EMPTY if value == NOTHING else self._undeclared(others([n for n, _ in shape.properties]), value)
         patterns = tuple(dict.fromkeys(pattern for rule in shape.extras for pattern, _ in rule.patterns))
-        if shape.names is None and (apart := parted(patterns, [name for name, _ in shape.properties])) is not None:
-            ways = [(name, _extra_value(shape, set(matched))) for name, matched in apart]
-            return ir.union(*(self._undeclared(spelled(name, lean=True), value) for name, value in ways))
+        others_than = others if self.emitter.lengths else other_than
+        if (
+            shape.names is None
+            and (apart := parted(patterns, [n for n, _ in shape.properties], others_than)) is not None
+        ):
+            return ir.union(*(self._undeclared(name, _extra_value(shape, set(matched))) for name, matched in apart))
         if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
             return self._unparted_extra()
         known = self._known_names()
@@ -211,10 +214,11 @@ def is_exact(shape: ObjectShape, exact_orders: frozenset[ObjectShape] | None) ->
 
 
 Parted = list[tuple[ir.Node, frozenset[Restriction]]]
-"""Sets of names, and the patterns that they match."""
+"""Sets of names as they are spelled, and the patterns that they match."""
+OthersThan = Callable[[Collection[str], Collection[str]], ir.Node]
 
 
-def parted(patterns: Collection[Restriction], declared: Collection[str]) -> Parted | None:
+def parted(patterns: Collection[Restriction], declared: Collection[str], others_than: OthersThan) -> Parted | None:
     """The names that are not declared, by the patterns they match, where no automaton is needed to tell them apart.
 
     That is where each pattern matches a few words, and what begins with a few others. Names that a pattern
@@ -233,14 +237,16 @@ def parted(patterns: Collection[Restriction], declared: Collection[str]) -> Part
     for word in words:
         matched = {p for p, known in listed.items() if word in known.words or word.startswith(tuple(known.prefixes))}
         ways.setdefault(frozenset(matched), []).append(word)
-    forms = [(ir.word_set(word.encode() for word in group), matched) for matched, group in ways.items()]
+    forms = [
+        (spelled(ir.word_set(word.encode() for word in group), lean=True), matched) for matched, group in ways.items()
+    ]
     for prefix in prefixes:
-        inner = [word[len(prefix) :].encode() for word in taken | words if word.startswith(prefix)]
+        inner = [word[len(prefix) :] for word in taken | words if word.startswith(prefix)]
         matched = {pattern for pattern, known in listed.items() if prefix in known.prefixes}
-        forms.append((ir.concat(ir.literal(prefix), ir.other_than(inner)), frozenset(matched)))
-    barred = [prefix.encode() for prefix in prefixes]
-    outside = [word.encode() for word in taken | words if not word.startswith(tuple(prefixes))]
-    return [*forms, (ir.other_than(outside, barred), frozenset())]
+        start = spelled(ir.literal(prefix), lean=True)
+        forms.append((ir.concat(start, others_than(inner, ())), frozenset(matched)))
+    outside = [word for word in taken | words if not word.startswith(tuple(prefixes))]
+    return [*forms, (others_than(outside, prefixes), frozenset())]
 
 
 def _are_encodable(names: Collection[str]) -> bool:

@@ -87,14 +87,22 @@ def body(low: int, high: int | None) -> ir.Node:
     return ir.repeat(spelled(ir.ANY_CHAR), low, high)
 
 
-def others(words: Collection[str]) -> ir.Node:
-    """The bodies of JSON strings other than `words`, lean: as `spelled` has it, in one leaf where words are plain."""
+def others(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
+    """The bodies of JSON strings that are none of `words` and begin with none of `barred`, lean: as `spelled` has it.
+
+    In one leaf where words are plain.
+    """
     # No such string has a lone surrogate.
     words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
-    if not words or not all(map(is_plain, words)):
-        return spelled(ir.other_than(word.encode() for word in words), lean=True)
-    sorted_words = tuple(sorted(word.encode() for word in words))
-    return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR))
+    if not (words or barred) or not all(map(is_plain, (*words, *barred))):
+        return other_than(words, barred)
+    sorted_words, starts = (tuple(sorted(word.encode() for word in listed)) for listed in (words, barred))
+    return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR), starts)
+
+
+def other_than(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
+    """The same in plain nodes; all strings can be encoded."""
+    return spelled(ir.other_than((word.encode() for word in words), (word.encode() for word in barred)), lean=True)
 
 
 def quoted(node: ir.Node) -> ir.Node:
