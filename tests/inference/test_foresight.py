@@ -9,7 +9,8 @@ import pgen
 from pgen.backends.tabular import TabularAR
 from pgen.inference.context import Context
 from pgen.inference.drafting.foresight import KEPT, PIECE, Batch, Foresight, Place
-from pgen.inference.drafting.prefix_tree import EVALUATIONS_AT_ONCE
+from pgen.inference.drafting.prefix_tree import EVALUATIONS_AT_ONCE, Stratum
+from pgen.sampling.rng import CounterRng
 
 TOKENS = [b"Par", b"is", b"P", b"aris", b"Lon", b"don", b"London", b" Tower", b"s", b"<eos>"]
 VOCABULARY = pgen.Vocabulary(TOKENS, eos=9)
@@ -90,22 +91,48 @@ def test_hope_changes_the_order_and_no_bound(seed, monkeypatch):
         assert tree.log_found == pytest.approx(evidence, abs=1e-12)
 
 
-def test_a_look_ahead_leaves_pieces_for_last():
-    """`P` is as likely as `Par`; by mass it is expanded, by hope it is not."""
+def in_pieces():
+    """A text in which `P` is as likely as `Par`, and the prefixes that its model has been asked about."""
     tokens = {(): {b"P": 0.4, b"Par": 0.3, b"London": 0.3}, (b"P",): {b"aris": 1.0}, (b"Par",): {b"is": 1.0}}
+    asked = []
 
     def row(prefix):
-        said = tokens.get(tuple(TOKENS[token] for token in prefix), {b"<eos>": 1.0})
+        path = tuple(TOKENS[token] for token in prefix)
+        asked.append(b"|".join(path))
+        said = tokens.get(path, {b"<eos>": 1.0})
         return [math.log(said.get(token, 1e-9)) for token in TOKENS]
 
-    text = posed(TabularAR(VOCABULARY, row), "Paris", "London")
+    return posed(TabularAR(VOCABULARY, row), "Paris", "London"), asked
+
+
+def test_a_look_ahead_leaves_pieces_for_last():
+    text, asked = in_pieces()
     explored = tree_of(text)
     explored.explore(4, 0.0)
-    assert math.exp(explored.log_found) == pytest.approx(0.6), "root, London, Par, Paris"
+    assert sorted(asked) == [b"", b"London", b"Par", b"Par|is"]
+    assert math.exp(explored.log_found) == pytest.approx(0.6)
     assert explored.likely_explored == pytest.approx(0.6 / (0.6 + 0.4 * PIECE))
     assert explored.explored == pytest.approx(0.6)
-    known = pgen.infer(text, method=pgen.Enumerate()).probabilities()
-    assert known["Paris"] == pytest.approx(0.7)
+    assert pgen.infer(text, method=pgen.Enumerate()).probabilities()["Paris"] == pytest.approx(0.7)
+
+
+def test_what_was_explored_by_hope_is_expanded_by_mass():
+    text, asked = in_pieces()
+    tree = tree_of(text)
+    tree.explore(1, 0.0)
+    tree.expand(1)
+    assert asked == [b"", b"P"]
+    tree.explore(1, 0.0)
+    assert asked[2:] in ([b"Par"], [b"London"], [b"P|aris"])
+
+
+def test_starts_in_pieces_expect_to_keep_little():
+    tree = tree_of(in_pieces()[0])
+    tree.explore(4, 0.0)
+    drawn = [tree.draw(CounterRng(seed), Stratum(9_999, 10_000)) for seed in range(20)]
+    starts = [start for start in drawn if [TOKENS[token] for token in start.state.tokens] == [b"P"]]
+    assert starts
+    assert {round(start.log_survival - math.log(PIECE), 6) for start in starts} == {round(tree.log_survival, 6)}
 
 
 def test_open_languages_are_not_guessed():
