@@ -127,8 +127,11 @@ class Builder:
                 self._waiting += [(part, start, end) for part in parts]
             case ir.Repeat(item, low, high):
                 self._repeat(item, low, high, start, end)
-            case ir.Separated():
-                self._separated(node, start, end)
+            case ir.Separated(separator, items, kinds):
+                ways = self._ways(separator, kinds, start, end)
+                self._waiting += [(item, *way) for item, way in zip(items, ways, strict=True)]
+            case ir.Fields():
+                self._fields(node, start, end)
             case ir.Ref(name):
                 symbol = CALL + self.numbers[name]
                 self._tape.edge(start, symbol, symbol, end)
@@ -187,26 +190,49 @@ class Builder:
             inside.lay_apart(node)
         return copies(inside.fragment(NO_STATES), low, high)
 
-    def _separated(self, node: ir.Separated, start: int, end: int) -> None:
-        """One copy of each item between "now comes item i" and "something came, item i + 1 is next"."""
-        count, jump = len(node.items), self._tape.jump
+    def _put(self, part: ir.Node, symbol: int | None, start: int, end: int) -> None:
+        """A part, which is a rule if it has a symbol."""
+        if symbol is None:
+            self._waiting.append((part, start, end))
+        else:
+            self._tape.edge(start, symbol, symbol, end)
+
+    def _fields(self, node: ir.Fields, start: int, end: int) -> None:
+        symbol, tape = self._call(node.colon), self._tape
+        fixed = node.colon.data if symbol is None and isinstance(node.colon, ir.Literal) else b""
+        ways = self._ways(node.separator, node.kinds, start, end)
+        for word, value, (here, onward) in zip(node.words, node.values, ways, strict=True):
+            if word:
+                before, here = here, tape.new(1 if fixed else 2)
+                tape.word(word + fixed, before, here)
+                if not fixed:
+                    self._put(node.colon, symbol, here, here + 1)
+                    here += 1
+            self._put(value, self._call(value), here, onward)
+
+    def _ways(self, separator: ir.Node, kinds: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Lays the separators of some items; item i comes between the states of way i.
+
+        They are "now comes item i" and "something came, item i + 1 is next".
+        """
+        count, jump, symbol = len(kinds), self._tape.jump, self._call(separator)
         first = self._tape.new(3 * count - 1)
         fresh = [start, *range(first, first + count - 1)]  # nothing came yet, item i is next
         begun = range(first + count - 1, first + 2 * count - 1)  # something came, item i + 1 is next
         now = range(first + 2 * count - 1, first + 3 * count - 1)  # now comes item i
-        self._waiting += zip(node.items, now, begun, strict=True)
         jump(begun[-1], end)
-        for i, kind in enumerate(node.kinds):
+        for i, kind in enumerate(kinds):
             jump(fresh[i], now[i])
             # A separator leads to item i from behind item i - 1, and from behind itself if it may come again.
             if i:
-                self._waiting.append((node.separator, begun[i - 1], now[i]))
+                self._put(separator, symbol, begun[i - 1], now[i])
             if kind in "*+":
-                self._waiting.append((node.separator, begun[i], now[i]))
+                self._put(separator, symbol, begun[i], now[i])
             if kind in "?*" and i + 1 < count:
                 jump(fresh[i], fresh[i + 1])
             if kind in "?*" and i:
                 jump(begun[i - 1], begun[i])
+        return list(zip(now, begun, strict=True))
 
 
 def leaf(node: ir.Node) -> Fragment:

@@ -147,7 +147,7 @@ def others(words: tuple[bytes, ...], barred: tuple[bytes, ...], first: Fragment,
 def _prefixes(
     data: NDArray[np.uint8], starts: NDArray[np.int64], is_barred: NDArray[np.bool_]
 ) -> tuple[Edges, NDArray[np.bool_], NDArray[np.bool_]]:
-    """`(S, 3)` state, byte, next state for all beginnings of sorted words, by state; which are words, which are barred."""
+    """`(S, 3)` state, byte, next state for all beginnings of sorted words, by state; which are words; which barred."""
     steps, is_word = np.empty((starts[-1], 3), np.int32), np.zeros(starts[-1] + 1, np.bool_)
     ends_here = np.zeros(starts[-1] + 1, np.bool_)
     path, n_states = np.zeros(starts[-1] + 1, np.int32), 1

@@ -96,6 +96,8 @@ def _uses(node: ir.Node) -> tuple[ir.Node, ...]:
             return parts * (2 if max(low, high or 1) > 1 else 1)
         case ir.Separated():
             return parts * 2
+        case ir.Fields():
+            return *parts[:2], *parts
         case ir.Intersect() | ir.Complement():
             return ()
     return parts

@@ -20,6 +20,7 @@ from pgen.language.nodes import AnyByte as AnyByte
 from pgen.language.nodes import Chars as Chars
 from pgen.language.nodes import Complement as Complement
 from pgen.language.nodes import Concat as Concat
+from pgen.language.nodes import Fields as Fields
 from pgen.language.nodes import Intersect as Intersect
 from pgen.language.nodes import Later as Later
 from pgen.language.nodes import Literal as Literal
@@ -227,6 +228,12 @@ def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:
     return Separated(separator, tuple(item for item, _ in kept), "".join(kind for _, kind in kept))
 
 
+def fields(separator: Node, colon: Node, items: Sequence[tuple[bytes, Node, str]]) -> Node:
+    """`separated` items of words, a colon and values that have members; those with the empty word are values alone."""
+    words, values, kinds = zip(*items, strict=True)
+    return Fields(separator, colon, words, values, "".join(kinds))
+
+
 def spelled_out(node: Separated) -> Node:
     """The same language without `Separated` nodes, quadratic in the number of items."""
     tail, forms = EPSILON, list[Node]()
@@ -308,6 +315,8 @@ def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
             return complement(parts[0])
         case Separated(_, _, kinds):
             return separated(parts[0], zip(parts[1:], kinds, strict=True))
+        case Fields(_, _, words, _, kinds):
+            return fields(parts[0], parts[1], list(zip(words, parts[2:], kinds, strict=True)))
         case Recursive(start, names, _):
             return Recursive(start, names, tuple(parts))
     return node

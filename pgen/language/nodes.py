@@ -131,6 +131,17 @@ class Separated(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Fields(Node):
+    """`Separated` with items that are a word, then `colon`, then a value; without a word they are the value alone."""
+
+    separator: Node
+    colon: Node
+    words: tuple[bytes, ...]
+    values: tuple[Node, ...]
+    kinds: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Intersect(Node):
     """A member of every part; at least two."""
 
@@ -309,6 +320,8 @@ def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
             return below * max(1, low + 1 if high is None else high)
         case Separated(_, items):
             return below + size(parts[0]) * (2 * len(items) - 1)
+        case Fields(_, _, words):
+            return below + len(words) * (2 * size(parts[0]) + size(parts[1])) + sum(map(len, words))
     return 1 + below
 
 
@@ -342,6 +355,7 @@ _PARTS: dict[type[Node], Callable[[Any], tuple[Node, ...]]] = {
     Union: lambda node: node.parts,
     Intersect: lambda node: node.parts,
     Separated: lambda node: (node.separator, *node.items),
+    Fields: lambda node: (node.separator, node.colon, *node.values),
     Recursive: lambda node: node.bodies,
     Others: lambda node: (node.first, node.then),
     Repeat: lambda node: (node.item,),

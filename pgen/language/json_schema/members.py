@@ -32,7 +32,7 @@ from pgen.language.json_schema.shapes import (
     Value,
     join,
 )
-from pgen.language.json_schema.spelling import QUOTE, behind_quote, other_than, others, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, behind_quote, is_plain, other_than, others, quoted, spelled
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.emit import Emitter
@@ -61,29 +61,52 @@ class Members:
 
     def node(self) -> ir.Node:
         """The texts of the object."""
-        declared = [(name, item) for name, item in self.shape.properties if item != NOTHING]
-        members = [
-            (self.emitter.member(name, self.emitter.node(item, self.depth + 1, self.free)), name in self.shape.required)
-            for name, item in declared
+        declared = [
+            (name, self.emitter.node(item, self.depth + 1, self.free))
+            for name, item in self.shape.properties
+            if item != NOTHING
         ]
         extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
         if not ir.is_empty(extra) and (self.shape.high is None or self.shape.high > 1):
             self.emitter.repeats_names = True
             # One name that is not declared is there at least; more may be one and the same.
             self.emitter.counts_repeats |= self.shape.low > len(self.shape.required) + 1
-        if self.emitter.any_order and len(members) + (not ir.is_empty(extra)) > 1:
-            forms = self._in_any_order(members, extra)
+        if self.emitter.any_order and len(declared) + (not ir.is_empty(extra)) > 1:
+            forms = self._in_any_order(self._members(declared), extra)
         else:
-            forms = self._in_declared_order(members, extra)
+            forms = self._in_declared_order(declared, extra)
         empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
         nothing = [empty] if self.shape.low == 0 and not self.shape.required else []
         return ir.union(
             *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if not ir.is_empty(form))
         )
 
-    def _in_declared_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
-        low, high = self._extra_counts(len(members), extra)
-        return list(self._sequences(members, extra, low, high))
+    def _members(self, declared: list[tuple[str, ir.Node]]) -> list[tuple[ir.Node, bool]]:
+        """The declared properties, and whether they are required."""
+        return [(self.emitter.member(name, value), name in self.shape.required) for name, value in declared]
+
+    def _in_declared_order(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> list[ir.Node]:
+        low, high = self._extra_counts(len(declared), extra)
+        if low == 0 and (high is None or ir.is_empty(extra)):
+            if self.emitter.lengths is None or any(ir.is_empty(value) for _, value in declared):
+                kinds = [(member, "1" if required else "?") for member, required in self._members(declared)]
+                return [_listed(self.emitter.layout.comma(self.depth), [*kinds, (extra, "*")])]
+            return [self._fields(declared, extra)] if declared or not ir.is_empty(extra) else []
+        return list(self._sequences(self._members(declared), extra, low, high))
+
+    def _fields(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> ir.Node:
+        """The properties in one node, from behind the first quote."""
+        items = []
+        for name, value in declared:
+            kind = "1" if name in self.shape.required else "?"
+            if is_plain(name):
+                items.append((f'{name}"'.encode(), value, kind))
+            else:
+                items.append((b"", behind_quote(self.emitter.member(name, value)), kind))
+        if not ir.is_empty(extra):
+            items.append((b"", behind_quote(extra), "*"))
+        comma = self.emitter.layout.comma(self.depth)
+        return ir.concat(QUOTE, ir.fields(ir.concat(comma, QUOTE), self.emitter.layout.colon, items))
 
     def _in_any_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
         low, high = self.shape.low, self.shape.high
@@ -120,10 +143,6 @@ class Members:
     ) -> Iterator[ir.Node]:
         """The non-empty sequences of members, by which one comes first."""
         comma = self.emitter.layout.comma(self.depth)
-        if low == 0 and (high is None or ir.is_empty(extra)):
-            kinds = [(member, "1" if required else "?") for member, required in members]
-            yield _listed(comma, [*kinds, (extra, "*")])
-            return
         after = ir.repeat(ir.concat(comma, extra), low, high)
         tails = [after]
         for member, required in reversed(members):
