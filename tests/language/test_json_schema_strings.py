@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pgen.automata.acceptor import accepts as matches
-from pgen.errors import InvalidLanguage, UnsupportedFeature
+from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
 from pgen.language import ir
 from pgen.language.json_schema import JSONSchema, SchemaWarning
 from pgen.language.json_schema.formats import PATTERNS
@@ -269,3 +269,32 @@ def test_names_with_lone_surrogates(more: dict[str, Any], order: str) -> None:
     automaton = language.compile(vocabulary)
     assert automaton.accepts(b'{"\\ud800": 1, "a": 2}')
     assert language.matches(r'{"\ud800": 1, "a": 2}') and not language.matches(r'{"\ud800": "x"}')
+
+
+ECMA = {
+    "^[^]$": (["a", "\n", "é"], ["", "ab"]),
+    "^a[^]b$": (["a]b", "a\nb"], ["ab", "acdb"]),
+    "^([]|b)$": (["b"], ["", "a", "]"]),
+    r"^\uD83D\uDE00$": (["😀"], ["😁", ""]),
+    r"^[\uD83D\uDE00-\uD83D\uDE02]$": (["😀", "😁", "😂"], ["😃", "a"]),
+    r"^((?!foo).)*$": (["fo", "oof"], ["afoo", "foo"]),
+    r"(?<!a)b$": (["b", "cb"], ["ab", "a"]),
+}
+"""Patterns that ECMA-262 reads, with matches and others, by its grammar with the flag u."""
+
+
+@pytest.mark.parametrize("pattern", ECMA)
+def test_patterns_as_ecma_reads_them(pattern: str) -> None:
+    language = JSONSchema({"type": "string", "pattern": pattern})
+    matched, others = ECMA[pattern]
+    assert language.residual == ()
+    assert all(language.matches(json.dumps(text)) for text in matched)
+    assert not any(language.matches(json.dumps(text)) for text in others)
+
+
+@pytest.mark.parametrize("pattern", [r"\z", r"\pL", r"a(?i)b", "a{99999999999}", "[]", "(?<!a+)b"])
+def test_patterns_are_never_dropped(pattern: str) -> None:
+    """What cannot be read raises with the place; the empty class is read, and leaves no value."""
+    with pytest.raises((InvalidLanguage, LimitExceeded)) as caught:
+        JSONSchema({"type": "string", "pattern": pattern})
+    assert "schema" in str(caught.value) or "nested" in str(caught.value)

@@ -45,9 +45,13 @@ MAX_FAILURES = 3
 """After how many patterns that are left out no more are tried."""
 
 _TOKEN = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
-_ESCAPE = re.compile(r"\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\u\{[0-9A-Fa-f]+\}|\\k<[^>]*>|\\[\s\S]")
+_PAIR = re.compile(r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}")
+_ESCAPE = re.compile(rf"{_PAIR.pattern}" r"|\\[pP]\{[^}]*\}|\\c[A-Za-z]|\\u\{[0-9A-Fa-f]+\}|\\k<[^>]*>|\\[\s\S]")
+_EMPTY_CLASS = re.compile(r"\[\^?\]")
+_EMPTY_CLASSES = {"[]": "(?!)", "[^]": r"[\s\S]"}
+_ECMA_TOKEN = re.compile(r"\\[\s\S]|\[\^?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
 _NAMED_GROUP = re.compile(r"\(\?<(?![=!])")
-_FOREIGN = re.compile(rf"\\[pPck]|\\u\{{|{_NAMED_GROUP.pattern}|\\[dDsSwW]-|-\\[dDsSwW]")
+_FOREIGN = re.compile(rf"{_PAIR.pattern}|\\[pPck]|\\u\{{|{_NAMED_GROUP.pattern}|\\[dDsSwW]-|-\\[dDsSwW]")
 _SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _NARROWED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": _SPACE}
 _NEGATIVE = re.compile(r"\\[DWSBb]|\(\?<?!|\[\^(?:\\[\s\S]|[^\]\\])*\\[dws]")
@@ -219,6 +223,8 @@ def check_pattern(source: str) -> None:
         re.compile(source)
     except re.error as error:
         raise InvalidLanguage(f"{error.msg} in the pattern {source!r}", position=error.pos) from None
+    except (OverflowError, RecursionError) as error:
+        raise InvalidLanguage(f"{error} in the pattern {source!r:.80}") from None
     node(Restriction("pattern", source))
 
 
@@ -226,11 +232,22 @@ def check_pattern(source: str) -> None:
 def in_python(source: str) -> str:
     r"""A pattern of ECMA-262 with what Python's `re` lacks or spells otherwise written out.
 
-    That is `\p{...}`, `\cX`, `\u{...}`, `(?<name>...)`, `\k<name>`, and hyphens next to `\w` in classes. Raises
-    `InvalidLanguage` for properties and code points that Unicode does not have.
+    That is `\p{...}`, `\cX`, `\u{...}`, surrogate pairs, `(?<name>...)`, `\k<name>`, hyphens next to `\w` in classes,
+    and, where `re` cannot read it otherwise, `[^]` and `[]`. Raises `InvalidLanguage` for properties and code points
+    that Unicode does not have.
     """
+    if _EMPTY_CLASS.search(source) and not _is_readable(source):
+        source = "".join(_EMPTY_CLASSES.get(token, token) for token in _ECMA_TOKEN.findall(source))
     tokens = re.findall(rf"{_ESCAPE.pattern}|{_NAMED_GROUP.pattern}|{_TOKEN.pattern}", source)
     return "".join(map(_written_out, tokens)) if _FOREIGN.search(source) else source
+
+
+def _is_readable(source: str) -> bool:
+    try:
+        re.compile(source)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
 
 
 def _written_out(token: str, in_class: bool = False) -> str:
@@ -246,6 +263,8 @@ def _written_out(token: str, in_class: bool = False) -> str:
         if code > sys.maxunicode:
             raise InvalidLanguage(f"there is no code point {token} in Unicode")
         return re.escape(chr(code))
+    if _PAIR.fullmatch(token):
+        return chr(0x10000 + (int(token[2:6], 16) % 1024 << 10) + int(token[8:], 16) % 1024)
     if token.startswith(r"\k<") and not in_class:
         return f"(?P={token[3:-1]})"
     if token == "(?<":
