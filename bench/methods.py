@@ -50,6 +50,7 @@ METHODS: dict[str, Callable[[int], Any]] = {
     "MCMC, EditText": lambda n: pgen.MCMC(SPAN, steps=n, chains=1, lookahead=0),
     "MCMC, ParticleGibbs": lambda n: pgen.MCMC(pgen.ParticleGibbs(4), steps=n, chains=1, lookahead=0),
     "Rejection": lambda n: pgen.Rejection(n, log_bound=0.0),
+    "AdaptiveRejection": lambda n: pgen.AdaptiveRejection(n),
     "Beam": lambda n: pgen.Beam(n),
     "DiverseBeam": lambda n: pgen.DiverseBeam(n),
     "BankedBeam": lambda n: pgen.BankedBeam(n),

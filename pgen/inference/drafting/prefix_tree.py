@@ -45,7 +45,7 @@ from pgen.tokens import TokenAutomaton
 
 EVALUATIONS_AT_ONCE = 8
 """Prefixes per model call: each of more would take as long, and the next ones are chosen knowing these."""
-BY_MASS = 0.125
+BY_MASS = 0.0625
 """Share of the draws that go by mass alone while nothing is certified."""
 
 
