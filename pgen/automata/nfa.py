@@ -12,6 +12,7 @@ become rules, which edges call. Linear in the number of edges; past `Limits.edge
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -128,8 +129,7 @@ class Builder:
             case ir.Repeat(item, low, high):
                 self._repeat(item, low, high, start, end)
             case ir.Separated(separator, items, kinds):
-                ways = self._ways(separator, kinds, start, end)
-                self._waiting += [(item, *way) for item, way in zip(items, ways, strict=True)]
+                self._waiting += [(items[i], *way) for i, *way in self._ways(separator, kinds, start, end)]
             case ir.Fields():
                 self._fields(node, start, end)
             case ir.Ref(name):
@@ -200,21 +200,37 @@ class Builder:
     def _fields(self, node: ir.Fields, start: int, end: int) -> None:
         symbol, tape = self._call(node.colon), self._tape
         fixed = node.colon.data if symbol is None and isinstance(node.colon, ir.Literal) else b""
-        ways = self._ways(node.separator, node.kinds, start, end)
-        for word, value, (here, onward) in zip(node.words, node.values, ways, strict=True):
-            if word:
+        symbols = [self._call(value) for value in node.values]
+        lay = self._ways if node.in_order else self._ways_at_will
+        for i, here, onward in lay(node.separator, node.kinds, start, end):
+            if word := node.words[i]:
                 before, here = here, tape.new(1 if fixed else 2)
                 tape.word(word + fixed, before, here)
                 if not fixed:
                     self._put(node.colon, symbol, here, here + 1)
                     here += 1
-            self._put(value, self._call(value), here, onward)
+            self._put(node.values[i], symbols[i], here, onward)
 
-    def _ways(self, separator: ir.Node, kinds: str, start: int, end: int) -> list[tuple[int, int]]:
-        """Lays the separators of some items; item i comes between the states of way i.
+    def _ways_at_will(self, separator: ir.Node, kinds: str, start: int, end: int) -> Iterable[tuple[int, int, int]]:
+        """Where items come, by the set (bits) of those that came and cannot come again; lays the separators."""
+        once, symbol = [i for i, kind in enumerate(kinds) if kind in "1?"], self._call(separator)
+        many = [i for i, kind in enumerate(kinds) if kind in "*+"]
+        needed = sum(1 << bit for bit, i in enumerate(once) if kinds[i] == "1")
+        n_sets = 1 << len(once)
+        now = self._tape.new(2 * n_sets)
+        begun = now + n_sets
+        self._tape.jump(start, now)
+        for came in range(n_sets):
+            left = [(i, 1 << bit) for bit, i in enumerate(once) if not came >> bit & 1]
+            yield from ((i, now + came, begun + (came | bit)) for i, bit in left)
+            yield from ((i, now + came, begun + came) for i in many)
+            if came & needed == needed:
+                self._tape.jump(begun + came, end)
+            if left or many:
+                self._put(separator, symbol, begun + came, now + came)
 
-        They are "now comes item i" and "something came, item i + 1 is next".
-        """
+    def _ways(self, separator: ir.Node, kinds: str, start: int, end: int) -> Iterable[tuple[int, int, int]]:
+        """Items, each with "now it comes" and "something came, the item after it is next"; lays the separators."""
         count, jump, symbol = len(kinds), self._tape.jump, self._call(separator)
         first = self._tape.new(3 * count - 1)
         fresh = [start, *range(first, first + count - 1)]  # nothing came yet, item i is next
@@ -232,7 +248,7 @@ class Builder:
                 jump(fresh[i], fresh[i + 1])
             if kind in "?*" and i:
                 jump(begun[i - 1], begun[i])
-        return list(zip(now, begun, strict=True))
+        return zip(range(count), now, begun, strict=True)
 
 
 def leaf(node: ir.Node) -> Fragment:

@@ -228,10 +228,10 @@ def separated(separator: Node, items: Iterable[tuple[Node, str]]) -> Node:
     return Separated(separator, tuple(item for item, _ in kept), "".join(kind for _, kind in kept))
 
 
-def fields(separator: Node, colon: Node, items: Sequence[tuple[bytes, Node, str]]) -> Node:
+def fields(separator: Node, colon: Node, items: Sequence[tuple[bytes, Node, str]], in_order: bool = True) -> Node:
     """`separated` items of words, a colon and values that have members; those with the empty word are values alone."""
     words, values, kinds = zip(*items, strict=True)
-    return Fields(separator, colon, words, values, "".join(kinds))
+    return Fields(separator, colon, words, values, "".join(kinds), in_order)
 
 
 def spelled_out(node: Separated) -> Node:
@@ -315,8 +315,8 @@ def rebuilt(node: Node, parts: Sequence[Node]) -> Node:
             return complement(parts[0])
         case Separated(_, _, kinds):
             return separated(parts[0], zip(parts[1:], kinds, strict=True))
-        case Fields(_, _, words, _, kinds):
-            return fields(parts[0], parts[1], list(zip(words, parts[2:], kinds, strict=True)))
+        case Fields(_, _, words, _, kinds, in_order):
+            return fields(parts[0], parts[1], list(zip(words, parts[2:], kinds, strict=True)), in_order)
         case Recursive(start, names, _):
             return Recursive(start, names, tuple(parts))
     return node

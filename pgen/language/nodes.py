@@ -132,13 +132,17 @@ class Separated(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fields(Node):
-    """`Separated` with items that are a word, then `colon`, then a value; without a word they are the value alone."""
+    """`Separated` with items that are a word, then `colon`, then a value; without a word they are the value alone.
+
+    If not `in_order`, items come in any order, at least one: those of kinds `1` and `?` once at most, others at will.
+    """
 
     separator: Node
     colon: Node
     words: tuple[bytes, ...]
     values: tuple[Node, ...]
     kinds: str
+    in_order: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -320,8 +324,9 @@ def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
             return below * max(1, low + 1 if high is None else high)
         case Separated(_, items):
             return below + size(parts[0]) * (2 * len(items) - 1)
-        case Fields(_, _, words):
-            return below + len(words) * (2 * size(parts[0]) + size(parts[1])) + sum(map(len, words))
+        case Fields(_, _, words, _, kinds, in_order):
+            once = below + len(words) * (2 * size(parts[0]) + size(parts[1])) + sum(map(len, words))
+            return once if in_order else once << sum(kind in "1?" for kind in kinds)
     return 1 + below
 
 

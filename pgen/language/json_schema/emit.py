@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from pgen.errors import LimitExceeded
 from pgen.language import ir
@@ -33,7 +33,7 @@ from pgen.language.json_schema.shapes import (
     Value,
 )
 from pgen.language.json_schema.shortest import NEVER, Lengths, Shortest, shortest_bytes
-from pgen.language.json_schema.spelling import body, dumped, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, body, dumped, quoted, spelled
 
 FREE_DEPTH = 5
 """How deep values without a schema may nest in indented texts."""
@@ -178,6 +178,11 @@ class Emitter:
             return ir.concat(ir.literal(opening), self.layout.empty, ir.literal(closing))
         first, last = self.layout.first(depth), self.layout.last(depth)
         return ir.concat(ir.literal(opening), first, inner, last, ir.literal(closing))
+
+    @cached_property
+    def between(self) -> ir.Node:
+        """A comma and what every property begins with, at any depth: one object, which makes it a rule."""
+        return ir.concat(self.layout.comma(0), QUOTE)
 
     def member(self, name: str, value: ir.Node) -> ir.Node:
         """One property."""

@@ -11,7 +11,7 @@ number of undeclared ones is bounded, and exponential where they are exact in an
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
@@ -72,7 +72,7 @@ class Members:
             # One name that is not declared is there at least; more may be one and the same.
             self.emitter.counts_repeats |= self.shape.low > len(self.shape.required) + 1
         if self.emitter.any_order and len(declared) + (not ir.is_empty(extra)) > 1:
-            forms = self._in_any_order(self._members(declared), extra)
+            forms = self._in_any_order(declared, extra)
         else:
             forms = self._in_declared_order(declared, extra)
         empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
@@ -88,41 +88,52 @@ class Members:
     def _in_declared_order(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> list[ir.Node]:
         low, high = self._extra_counts(len(declared), extra)
         if low == 0 and (high is None or ir.is_empty(extra)):
-            if self.emitter.lengths is None or any(ir.is_empty(value) for _, value in declared):
-                kinds = [(member, "1" if required else "?") for member, required in self._members(declared)]
-                return [_listed(self.emitter.layout.comma(self.depth), [*kinds, (extra, "*")])]
-            return [self._fields(declared, extra)] if declared or not ir.is_empty(extra) else []
+            return self._listed(declared, extra, [*self._kinds(declared), "*"], in_order=True)
         return list(self._sequences(self._members(declared), extra, low, high))
 
-    def _fields(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> ir.Node:
-        """The properties in one node, from behind the first quote."""
-        items = []
-        for name, value in declared:
-            kind = "1" if name in self.shape.required else "?"
-            if is_plain(name):
-                items.append((f'{name}"'.encode(), value, kind))
-            else:
-                items.append((b"", behind_quote(self.emitter.member(name, value)), kind))
-        if not ir.is_empty(extra):
-            items.append((b"", behind_quote(extra), "*"))
-        comma = self.emitter.layout.comma(self.depth)
-        return ir.concat(QUOTE, ir.fields(ir.concat(comma, QUOTE), self.emitter.layout.colon, items))
-
-    def _in_any_order(self, members: list[tuple[ir.Node, bool]], extra: ir.Node) -> list[ir.Node]:
-        low, high = self.shape.low, self.shape.high
-        comma = self.emitter.layout.comma(self.depth)
-        counted = low > max(1, len(self.shape.required)) or (high is not None and high < len(members))
-        if is_exact(self.shape, self.emitter.exact_orders):
-            if not ir.is_empty(extra) and (counted or high is not None):
-                self._leave_open("number of properties")
-            held = (low, high) if ir.is_empty(extra) else (0, None)
-            return [Orders(members, extra, comma, *held).node()]
+    def _in_any_order(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> list[ir.Node]:
+        low, high, count = self.shape.low, self.shape.high, len(declared)
+        counted = low > max(1, len(self.shape.required)) or (high is not None and high < count)
         if counted or (high is not None and not ir.is_empty(extra)):
+            if ir.is_empty(extra) and is_exact(self.shape, self.emitter.exact_orders):
+                comma = self.emitter.layout.comma(self.depth)
+                return [Orders(self._members(declared), extra, comma, low, high).node()]
             self._leave_open("number of properties")
+        if is_exact(self.shape, self.emitter.exact_orders):
+            return self._listed(declared, extra, [*self._kinds(declared), "*"], in_order=False)
         self.emitter.repeats_names = True
         if self.shape.required:
             self._leave_open("required")
-        return [_listed(comma, [(ir.union(*(member for member, _ in members), extra), "+")])]
+        return self._listed(declared, extra, "*" * (count + 1), in_order=False)
+
+    def _kinds(self, declared: list[tuple[str, ir.Node]]) -> list[str]:
+        return ["1" if name in self.shape.required else "?" for name, _ in declared]
+
+    def _members(self, declared: list[tuple[str, ir.Node]]) -> list[tuple[ir.Node, bool]]:
+        """The declared properties, and whether they are required."""
+        return [(self.emitter.member(name, value), name in self.shape.required) for name, value in declared]
+
+    def _listed(
+        self, declared: list[tuple[str, ir.Node]], extra: ir.Node, kinds: Sequence[str], in_order: bool
+    ) -> list[ir.Node]:
+        """Properties with commas between them, the extra ones last.
+
+        They share their first quotes: what comes before is one state, not one each.
+        """
+        comma, lazily = self.emitter.layout.comma(self.depth), self.emitter.lengths is not None
+        separator, colon = self.emitter.between if lazily else ir.concat(comma, QUOTE), self.emitter.layout.colon
+        if not lazily or any(ir.is_empty(value) for _, value in declared):
+            behind = [behind_quote(self.emitter.member(name, value)) for name, value in declared]
+            items = list(zip([*behind, behind_quote(extra)], kinds, strict=True))
+            return [ir.concat(QUOTE, _in_plain_nodes(separator, items, in_order))]
+        fields = []
+        for (name, value), kind in zip(declared, kinds, strict=False):
+            plain = is_plain(name)
+            word = f'{name}"'.encode() if plain else b""
+            fields.append((word, value if plain else behind_quote(self.emitter.member(name, value)), kind))
+        if not ir.is_empty(extra):
+            fields.append((b"", behind_quote(extra), kinds[-1]))
+        return [ir.concat(QUOTE, ir.fields(separator, colon, fields, in_order))] if fields else []
 
     def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
         """How many extra properties there may be; notes the counts that a node cannot hold."""
@@ -291,10 +302,12 @@ def _steps(n_members: int) -> int:
     return n_members << max(n_members - 1, 0) if n_members <= MAX_TRACKED else MAX_STEPS + 1
 
 
-def _listed(comma: ir.Node, members: list[tuple[ir.Node, str]]) -> ir.Node:
-    """Members with commas between them. They share their first quotes: what comes before is one state, not one each."""
-    behind = [(behind_quote(member), kind) for member, kind in members]
-    return ir.concat(QUOTE, ir.separated(ir.concat(comma, QUOTE), behind))
+def _in_plain_nodes(separator: ir.Node, items: list[tuple[ir.Node, str]], in_order: bool) -> ir.Node:
+    """`ir.fields` without words."""
+    if in_order:
+        return ir.separated(separator, items)
+    once = [(item, kind == "1") for item, kind in items if kind in "1?"]
+    return Orders(once, ir.union(*(item for item, kind in items if kind == "*")), separator, 0, None).node()
 
 
 def _extra_value(shape: ObjectShape, matched: set[Restriction]) -> Shape:
