@@ -154,7 +154,7 @@ class _Writer:
         fragment, costs = builder.fragment(np.array(begins, np.int32)), np.array([*self.rules.costs, 0], np.int32)
         if not any(map(ir.has_boolean, bodies.values())):
             # Without intersections nothing that was laid is in vain.
-            return self._numbered(bodies, fragment, byte_distances(fragment, np.ones(256, np.bool_), costs), shared)
+            return self._numbered(bodies, fragment, byte_distances(fragment, None, costs), shared)
         assert others == 0, "what cannot be reached from the first body is cut"
         return self._numbered(bodies, *trim(fragment, outside=costs), shared)
 

@@ -183,6 +183,8 @@ class Builder:
 
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
         inside, symbol = self._inner(), self._call(node)
+        if symbol is None and isinstance(node, (ir.Chars, ir.Words)):
+            return copies(leaf(node), low, high)
         if symbol is not None:
             start = inside._tape.new(2)
             inside._tape.edge(start, symbol, symbol, start + 1)

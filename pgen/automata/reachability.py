@@ -53,15 +53,15 @@ def _distances(n_states: int, sources: Ints, targets: Ints, costs: NDArray[np.ui
     return distance
 
 
-def byte_distances(fragment: Fragment, usable: NDArray[np.bool_], outside: Ints = NO_STATES) -> Ints:
-    """`(n,)` fewest bytes from each state to the end (of its rule), over edges that hold a usable byte.
+def byte_distances(fragment: Fragment, usable: NDArray[np.bool_] | None, outside: Ints = NO_STATES) -> Ints:
+    """`(n,)` fewest bytes from each state to the end (of its rule), over edges that hold a usable byte (default: all).
 
     `UNREACHABLE` where there is no such way. A call costs what its rule does, for rules outside of the
     fragment as given.
     """
     if fragment.n_states == 0:
         return np.zeros(0, np.int32)
-    edges = fragment.edges[_passable(fragment.edges, usable)]
+    edges = fragment.edges if usable is None else fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins) or len(outside):
         edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(fragment.jumps)
         return _distances_with_calls(fragment.n_states, edges, jumps, fragment.begins, fragment.ends, outside)

@@ -96,8 +96,9 @@ def _uses(node: ir.Node) -> tuple[ir.Node, ...]:
             return parts * (2 if max(low, high or 1) > 1 else 1)
         case ir.Separated():
             return parts * 2
-        case ir.Fields():
-            return *parts[:2], *parts
+        case ir.Fields(in_order=in_order):
+            # In any order a value comes once for each set of those before it.
+            return *(parts[:2] if in_order else parts), *parts
         case ir.Intersect() | ir.Complement():
             return ()
     return parts

@@ -49,10 +49,11 @@ class TokenAutomaton:
         self.vocabulary = vocabulary
         self._reading = reading(language.sketch, vocabulary)
         self._lexicon = lexicon_of(self._reading.vocabulary)
-        single = np.zeros(256, np.bool_)
-        single[list(self._reading.vocabulary.single_bytes)] = True
-        # Markers are always read as a whole, so that their bytes may count as tokens.
-        single[list(FOREIGN)] |= bool(self._reading.names)
+        single = self._lexicon.single
+        if self._reading.names:
+            # Markers are always read as a whole, so that their bytes may count as tokens.
+            single = single.copy()
+            single[list(FOREIGN)] = True
         self._dfa = self._automaton(single)
         if self._dfa.is_empty:
             raise InvalidLanguage(

@@ -44,6 +44,7 @@ class Lexicon(NamedTuple):
     memory: Memory
     eos: NDArray[np.uint32]
     max_depth: int
+    single: NDArray[np.bool_]  # (256,) which bytes are tokens
 
 
 @lru_cache(maxsize=16)
@@ -83,5 +84,8 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
     memory = memory_of((trie, slices, *text.values()))
-    known = below("masks", ("eos",)) | {"max_depth": int(trie.depth.max())}
+    lengths = np.diff(text["start"])
+    single = np.zeros(256, np.bool_)
+    single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
+    known = below("masks", ("eos",)) | {"max_depth": int(trie.depth.max()), "single": single}
     return Lexicon(trie, slices, text["start"], text["bytes"], memory, **known)
