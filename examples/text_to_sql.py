@@ -49,8 +49,9 @@ INSERT INTO book VALUES (1, 'Frankenstein', 280, 1), (2, 'Around the World in Ei
 EXAMPLES = (
     ("How many authors are there?", "SELECT COUNT(*) FROM author"),
     ("List the pages of every book.", "SELECT pages FROM book"),
-    ("What is the id of the author whose name is 'Jules Verne'?", "SELECT id FROM author WHERE name = 'Jules Verne'"),
+    ("How many pages does the book 'Frankenstein' have?", "SELECT pages FROM book WHERE title = 'Frankenstein'"),
 )
+"""SmolLM2-135M copies the example that is most like the question, so that each kind of question needs one."""
 
 
 def schema(connection: sqlite3.Connection) -> dict[str, list[str]]:
@@ -122,7 +123,7 @@ def main() -> None:
     lm, connection = pgen.load("smollm2"), sqlite3.connect(":memory:")
     connection.executescript(LIBRARY)
     language = queries(connection)
-    for question in ("List the titles of every book.", "In what year was the author 'Mary Shelley' born?"):
+    for question in ("List the titles of every book.", "What is the title of the book whose pages is 240?"):
         method = pgen.SMC(particles=8, resample="tokens", lookahead=0)
         posterior = pgen.infer(translate, lm, connection, language, question, EXAMPLES, method=method)
         print(question, posterior, connection.execute(posterior.mode()).fetchall(), sep="\n")
