@@ -9,6 +9,7 @@ or classes run out, in all that is there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.layout import FULL, OK, UNMARKED, Nfa
-from pgen.automata.memory import Memory, memory_of
+from pgen.automata.memory import Plan, opened, plan
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 
 Ints = NDArray[np.int32]
@@ -30,6 +31,7 @@ STATES, EDGES, JUMPS, CALLS, RULES = range(5)
 """How many of them there are: places in `Store.counts`."""
 
 _STARTS = ("edge_start", "jump_start", "call_start")
+_OTHER_TYPES = {**dict.fromkeys(_STARTS, np.int32), "class_of": np.uint8}
 _KINDS: dict[str, tuple[int, type]] = {
     "edge_low": (EDGES, np.uint8),
     "edge_high": (EDGES, np.uint8),
@@ -48,6 +50,7 @@ _KINDS: dict[str, tuple[int, type]] = {
 }
 """What the fields of an `Nfa` have a place for, and the types of their elements."""
 _AT = [_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else None for name in Nfa._fields]
+_TYPES = tuple(_KINDS[name][1] if name in _KINDS else _OTHER_TYPES[name] for name in Nfa._fields)
 _MEASURED = [Nfa._fields.index(name) for name in ("is_end", "edge_target", "jump_target", "call_target", "begin")]
 
 
@@ -67,21 +70,36 @@ class Piece(NamedTuple):
 
 
 class Store:
-    """The arrays of an `Nfa`, and how much of each is in use; `memory` is where they lie."""
+    """The arrays of an `Nfa` in one block, and how much of each is in use; `memory` is where they lie."""
 
-    def __init__(self, nfa: Nfa, counts: NDArray[np.int64]) -> None:
-        self.nfa, self.counts = nfa, counts
-        self.memory: Memory = memory_of(nfa)
+    def __init__(self, by: Plan, block: Bytes, counts: NDArray[np.int64]) -> None:
+        arrays, self.memory = opened(block, by)
+        self.nfa, self.counts = Nfa(*arrays), counts
+        self._plan, self._block = by, block
 
     @classmethod
-    def empty(cls, room: int, class_of: Bytes | None = None) -> Store:
-        """No states at all, room for so many states and edges, and perhaps some byte classes to begin with."""
-        classes = np.zeros(256, np.uint8) if class_of is None else class_of
-        return cls(_arrays([room] * 5, classes), np.zeros(5, np.int64))
+    def empty(cls, room: Sequence[int], class_of: Bytes) -> Store:
+        """No states at all, room for so many states, edges, jumps, calls and rules, and byte classes to begin with."""
+        by = _plan_of(tuple(room))
+        store = cls(by, np.empty(by.n_bytes, np.uint8), np.zeros(5, np.int64))
+        for start in (store.nfa.edge_start, store.nfa.jump_start, store.nfa.call_start):
+            start[0] = 0
+        store.nfa.class_of[:] = class_of
+        return store
 
     def copy(self) -> Store:
         """Arrays of its own with the same in them, and as much room."""
-        return Store(_moved(self.nfa, self.counts, [len(self.nfa[at]) for at in _MEASURED]), self.counts.copy())
+        return Store(self._plan, self._block.copy(), self.counts.copy())
+
+    def with_room(self, room: Sequence[int]) -> Store:
+        """The same with other room."""
+        there, made = self.counts.tolist(), Store.empty(room, self.nfa.class_of)
+        for old, new, at in zip(self.nfa, made.nfa, _AT, strict=True):
+            if at is not None:
+                n = there[at] if at >= 0 else there[STATES] + 1
+                new[:n] = old[:n]
+        made.counts[:] = there
+        return made
 
     def add(self, piece: Piece) -> None:
         """Put a piece behind what is there."""
@@ -98,24 +116,30 @@ class Store:
     def _make_room(self, fragment: Fragment, n_rules: int) -> None:
         n_edges = len(fragment.edges)
         more = (fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules)
-        room = [max(len(self.nfa[at]), 2 * (int(n) + m)) for at, n, m in zip(_MEASURED, self.counts, more, strict=True)]
-        self.nfa = _moved(self.nfa, self.counts, room)
-        self.memory = memory_of(self.nfa)
+        have = [len(self.nfa[at]) for at in _MEASURED]
+        self._become(
+            self.with_room([max(h, 2 * (int(n) + m)) for h, n, m in zip(have, self.counts, more, strict=True)])
+        )
+
+    def _become(self, other: Store) -> None:
+        self.nfa, self.memory, self._plan, self._block = other.nfa, other.memory, other._plan, other._block
 
     def _cut(self, edges: Ints) -> None:
-        """Other byte classes, which none of these edges cuts; earlier edges in new arrays by the new names."""
+        """Other byte classes, which none of these edges cuts; earlier edges by the new names, in other arrays."""
         before = self.nfa.class_of
         after = _refined(before, edges[edges[:, 1] < CALL])
-        low, high = (_renamed(self.nfa[at], before, after, side) for at, side in ((1, "left"), (2, "right")))
-        self.nfa = self.nfa._replace(edge_low=low, edge_high=high, class_of=after)
-        self.memory = memory_of(self.nfa)
+        self._become(self.with_room([len(self.nfa[at]) for at in _MEASURED]))
+        n, nfa = int(self.counts[EDGES]), self.nfa
+        nfa.edge_low[:n] = _renamed(nfa.edge_low[:n], before, after, "left")
+        nfa.edge_high[:n] = _renamed(nfa.edge_high[:n], before, after, "right")
+        nfa.class_of[:] = after
 
 
 def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes | None) -> Store:
     """The arrays of a whole fragment; by default all states are live and single bytes are tokens."""
     rules, n_calls = np.arange(len(fragment.begins), dtype=np.int32), int((fragment.edges[:, 1] >= CALL).sum())
     room = [fragment.n_states, len(fragment.edges) - n_calls, len(fragment.jumps), n_calls, len(rules)]
-    store = Store(_arrays(room, np.zeros(256, np.uint8)), np.zeros(5, np.int64))
+    store = Store.empty(room, np.zeros(256, np.uint8))
     store.add(Piece(fragment, nearest, rules, rules, len(rules)))
     if live is not None:
         store.nfa.live[: fragment.n_states] = live
@@ -124,23 +148,11 @@ def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes
     return store
 
 
-def _arrays(room: Sequence[int], class_of: Bytes) -> Nfa:
-    """Arrays with so many places for states, edges, jumps, calls and rules; rows begin at 0."""
-    made = {name: np.empty(room[at], kind) for name, (at, kind) in _KINDS.items()}
-    starts = {name: np.empty(room[STATES] + 1, np.int32) for name in _STARTS}
-    for start in starts.values():
-        start[0] = 0
-    return Nfa(**starts, **made, class_of=class_of)
-
-
-def _moved(nfa: Nfa, counts: NDArray[np.int64], room: Sequence[int]) -> Nfa:
-    """Arrays with other room and the same in them."""
-    there, made = counts.tolist(), _arrays(room, nfa.class_of)
-    for old, new, at in zip(nfa, made, _AT, strict=True):
-        if at is not None:
-            n = there[at] if at >= 0 else there[STATES] + 1
-            new[:n] = old[:n]
-    return made
+@lru_cache(maxsize=64)
+def _plan_of(room: tuple[int, ...]) -> Plan:
+    """Where the arrays of an `Nfa` lie that has so many places for states, edges, jumps, calls and rules."""
+    shapes = [(256,) if at is None else (room[at] if at >= 0 else room[STATES] + 1,) for at in _AT]
+    return plan(tuple(shapes), _TYPES)
 
 
 @njit(cache=True)

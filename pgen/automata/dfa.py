@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,18 @@ from numpy.typing import NDArray
 from pgen.automata import kernels
 from pgen.automata.arrays import nfa_of
 from pgen.automata.growth import Growth
-from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Table
-from pgen.automata.memory import memory_of
+from pgen.automata.layout import DEAD, ENDED, FULL, UNKNOWN, Nfa, Stacks, Table
+from pgen.automata.memory import Memory, Plan, memory_of, opened, plan
 from pgen.automata.pieces import Fragment
 from pgen.automata.reachability import Trimmed, trim
-from pgen.automata.stacks import FIRST_SLOTS, empty_stacks, grown_stacks, longer
+from pgen.automata.stacks import FIRST_SLOTS, grown_stacks, longer
 from pgen.errors import LimitExceeded
 from pgen.limits import Limits, current
 
 FREE_CELLS = 1_000_000
 """Cells to begin with: untouched memory costs nothing, and below 4 MB no huge pages are cleared at first touch."""
+N_FACTS = 8
+"""Fields of a `Table` between its transitions and its stacks."""
 START = 2
 
 
@@ -54,8 +57,8 @@ class LazyDFA:
             return
         self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
         self.nfa = self._store.nfa
-        self.table = _empty_table(len(self.nfa.is_end), self.n_classes, self.limits)
-        self.memory = np.concatenate([self._store.memory, memory_of(self.table)])
+        self.table, rows = _empty_table(len(self.nfa.is_end), self.n_classes, self.limits)
+        self.memory = np.concatenate([self._store.memory, rows])
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
         self._replaced: list[tuple[Nfa, Table]] = []
         self.start = self.entered(0)
@@ -148,38 +151,56 @@ def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
     return fragment if isinstance(fragment, Trimmed) else trim(fragment)
 
 
-def _empty_table(n_members: int, n_classes: int, limits: Limits) -> Table:
-    """No states but the two that mean dead and ended. Memory is touched where it is used: pages of it cost time."""
+def _empty_table(n_members: int, n_classes: int, limits: Limits) -> tuple[Table, Memory]:
+    """No states but the two that mean dead and ended; where the table lies. Only what has to be is cleared."""
     fewest = min(8192, max(limits.states, 4), FREE_CELLS // n_classes)
     capacity = 1 << (fewest.bit_length() - 1)
-    marks, scratch = np.zeros((2, n_members), np.int32), np.empty((3, n_members), np.int32)
-    table = Table(
-        transitions=np.empty((capacity, n_classes), np.int32),
-        start=np.empty(capacity + 1, np.int64),
-        arena=np.empty(4 * capacity + 2 * n_members, np.int32),
-        arena_stack=np.empty(4 * capacity + 2 * n_members, np.int32),
-        accepting=np.empty(capacity, np.uint8),
-        live=np.empty(capacity, np.uint8),
-        nearest=np.empty(capacity, np.int32),
-        farthest=np.empty(capacity, np.int32),
-        slots=np.zeros(FIRST_SLOTS, np.int32),
-        stacks=empty_stacks(capacity, limits.nesting),
-        counters=np.array([START, 0, 0, START, 0, 0, 0, 0], np.int64),
-        stamp=marks[0],
-        waiting=marks[1],
-        stack_of=scratch[0],
-        found=scratch[1],
-        todo=scratch[2],
-        pending=np.empty(3 * 256, np.int32),
-        signs=np.empty(3 * n_classes, np.int64),
-        recent=np.zeros((1024, 3), np.int32),  # no edge leads to NFA state 0
-    )
-    table.transitions[[DEAD, ENDED]] = DEAD
+    by = _plan_of(capacity, n_members, n_classes, limits.nesting)
+    arrays, rows = opened(np.empty(by.n_bytes, np.uint8), by)
+    transitions, end = np.empty((capacity, n_classes), np.int32), N_FACTS + len(Stacks._fields)
+    table = Table(transitions, *arrays[:N_FACTS], Stacks(*arrays[N_FACTS:end]), *arrays[end:])
+    stacks, counters = table.stacks, table.counters
+    # No edge leads to NFA state 0, and no stack is merged with itself: zeros in the two memos mean nothing.
+    for cleared in (table.slots, table.recent, table.stamp, table.waiting, stacks.slots, stacks.memo):
+        cleared.fill(0)
+    transitions[[DEAD, ENDED]] = DEAD
     table.start[: START + 1] = 0
     for facts in (table.accepting, table.live, table.nearest, table.farthest):
         facts[:START] = 0
     table.accepting[ENDED] = 1
-    return table
+    counters[:] = 0
+    counters[[0, 3]] = START
+    stacks.start[:2] = stacks.nearest[0] = stacks.farthest[0] = 0
+    stacks.counters[:] = 1, 0, 0, 0
+    return table, np.concatenate([memory_of((transitions,)), rows])
+
+
+@lru_cache(maxsize=64)
+def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Plan:
+    """Where the arrays of a `Table` lie, in the order of its fields, but for the transitions."""
+    one, four, members = np.int32, 4 * capacity, (n_members,)
+    facts: list[tuple[tuple[int, ...], type]] = [
+        ((capacity + 1,), np.int64), ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
+        ((capacity,), np.uint8), ((capacity,), np.uint8), ((capacity,), one), ((capacity,), one), ((FIRST_SLOTS,), one),
+    ]  # fmt: skip
+    stacks: list[tuple[tuple[int, ...], type]] = [
+        ((capacity + 1,), np.int64), ((four,), one), ((four,), one), ((capacity,), one), ((capacity,), one),
+        ((FIRST_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64), ((4,), np.int64),
+    ]  # fmt: skip
+    rest: list[tuple[tuple[int, ...], type]] = [
+        ((8,), np.int64), (members, one), (members, one), (members, one), (members, one), (members, one),
+        ((3 * 256,), one), ((3 * n_classes,), np.int64), ((1024, 3), one),
+    ]  # fmt: skip
+    shapes, types = zip(*facts, *stacks, *rest, strict=True)
+    return plan(shapes, types)
+
+
+def _with_members(table: Table, n_members: int) -> Table:
+    """The table for more NFA states: room for what a configuration in the making needs for each."""
+    if n_members <= len(table.stamp):
+        return table
+    (stamp, waiting), (stack_of, found, todo) = np.zeros((2, n_members), np.int32), np.empty((3, n_members), np.int32)
+    return table._replace(stamp=stamp, waiting=waiting, stack_of=stack_of, found=found, todo=todo)
 
 
 def _crowded(table: Table) -> bool:
@@ -193,14 +214,6 @@ def _with_slots(table: Table) -> Table:
     states, nodes = int(table.counters[0]), int(table.stacks.counters[0])
     slots, node_slots = (np.zeros(max(FIRST_SLOTS, 4 << n.bit_length()), np.int32) for n in (states, nodes))
     return table._replace(slots=slots, stacks=table.stacks._replace(slots=node_slots))
-
-
-def _with_members(table: Table, n_members: int) -> Table:
-    """The table for more NFA states: room for what a configuration in the making needs for each."""
-    if n_members <= len(table.stamp):
-        return table
-    (stamp, waiting), (stack_of, found, todo) = np.zeros((2, n_members), np.int32), np.empty((3, n_members), np.int32)
-    return table._replace(stamp=stamp, waiting=waiting, stack_of=stack_of, found=found, todo=todo)
 
 
 def _with_classes(table: Table, n_classes: int) -> Table:

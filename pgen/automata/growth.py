@@ -32,8 +32,8 @@ MOST_AHEAD = 64_000
 """Each time twice as many are, up to so many: so there are few interruptions, and most texts of a schema need two."""
 TOGETHER = 16
 """Rules that are laid in one piece, where several are."""
-ROOM = 4_000
-"""States and edges for which there is room at first."""
+ROOM = 1_000
+"""States and edges for which there is room at first, besides those in common: few objects need more."""
 WHOLE = 0
 """The rule of a whole text."""
 _CLASSES = np.minimum(np.arange(256), 128).astype(np.uint8)
@@ -75,11 +75,11 @@ def _ground(stock: ir.Stock) -> tuple[Store, _Rules]:
     for part in stock.parts:
         rules.add(part, part.n_bytes)
     call = Fragment(2, as_edges([(0, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
-    store = Store.empty(ROOM, _CLASSES)
+    store = Store.empty([ROOM] * 5, _CLASSES)
     store.add(Piece(call, np.zeros(2, np.int32), NO_STATES, np.zeros(1, np.int32), len(rules.parts)))
     writer = _Writer(rules)
     writer.write_from(WHOLE + 1, UNREACHABLE, store)
-    return store, writer.rules
+    return store.with_room((store.counts + ROOM).tolist()), writer.rules
 
 
 class _Rules(NamedTuple):

@@ -8,8 +8,10 @@ own nothing. Whoever makes a `Memory` keeps the arrays alive as long as it is us
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir as llvm
@@ -24,6 +26,33 @@ Memory = NDArray[np.int64]
 def memory_of(arrays: Iterable[Any]) -> Memory:
     """Where arrays lie; nested tuples are flattened. All must be C-contiguous and stay alive."""
     return np.array([_place(array) for array in _flat(arrays)], np.int64)
+
+
+class Plan(NamedTuple):
+    """Where arrays lie in one block of memory: their shapes and types, and `rows` as those of a `Memory` from 0 on."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    types: tuple[type, ...]
+    rows: Memory
+    n_bytes: int
+
+
+@lru_cache(maxsize=256)
+def plan(shapes: tuple[tuple[int, ...], ...], types: tuple[type, ...]) -> Plan:
+    """Arrays of these shapes and types one after the other, each at a multiple of 8 bytes."""
+    rows, at = [], 0
+    for shape, kind in zip(shapes, types, strict=True):
+        rows.append((at, shape[0], shape[1] if len(shape) > 1 else 1))
+        at += -(-math.prod(shape) * np.dtype(kind).itemsize // 8) * 8
+    return Plan(shapes, types, np.array(rows, np.int64), at)
+
+
+def opened(block: NDArray[np.uint8], by: Plan) -> tuple[list[NDArray[Any]], Memory]:
+    """The arrays in a block, and where they lie: much faster than so many allocations."""
+    rows, offsets = by.rows.copy(), by.rows[:, 0].tolist()
+    rows[:, 0] += block.__array_interface__["data"][0]
+    parts = zip(by.shapes, by.types, offsets, strict=True)
+    return [np.ndarray(shape, kind, block, offset) for shape, kind, offset in parts], rows
 
 
 def _flat(arrays: Iterable[Any]) -> Iterator[NDArray[Any]]:

@@ -222,24 +222,6 @@ def rehash_nodes(memory: Memory) -> None:
         slots[slot] = node
 
 
-def empty_stacks(capacity: int, nesting: int) -> Stacks:
-    """Node 0, the empty stack, alone; merges nest at most so deep."""
-    stacks = Stacks(
-        start=np.empty(capacity + 1, np.int64),
-        returns=np.empty(4 * capacity, np.int32),
-        parents=np.empty(4 * capacity, np.int32),
-        nearest=np.empty(capacity, np.int32),
-        farthest=np.empty(capacity, np.int32),
-        slots=np.zeros(FIRST_SLOTS, np.int32),
-        memo=np.zeros((1024, 3), np.int32),  # no node is merged with itself
-        pile=np.empty(8 * capacity, np.int32),
-        frames=np.empty((nesting, 5), np.int64),
-        counters=np.array([1, 0, 0, 0], np.int64),
-    )
-    stacks.start[:2] = stacks.nearest[0] = stacks.farthest[0] = 0
-    return stacks
-
-
 def grown_stacks(stacks: Stacks) -> Stacks:
     """The same nodes in arrays twice as long; their hash table is another matter."""
     capacity = 2 * len(stacks.nearest)

@@ -191,9 +191,10 @@ def _of_string(shape: StringShape) -> int:
         return NEVER
     if not shape.restrictions:
         return _sum(2, shape.low)
-    if shape.low == 0 and shape.high is None and len(shape.restrictions) == 1:
+    if shape.high is None and len(shape.restrictions) == 1:
         (only,) = shape.restrictions
-        if only.kind == "format":
+        # The shortest strings of formats take one byte a character.
+        if only.kind == "format" and shape.low <= SHORTEST[only.source]:
             return 2 + SHORTEST[only.source]
     values = strings.values(shape)
     try:

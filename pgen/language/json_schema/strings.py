@@ -70,15 +70,15 @@ def node(restriction: Restriction) -> ir.Node:
         return ir.complement(ir.literal(restriction.source))
     if restriction.kind == "no pattern":
         return ir.complement(outer_node(Restriction("pattern", restriction.source)))
-    narrow, wide = _readings(restriction.source)
-    return ir.intersect(narrow, wide) if _NEGATIVE.search(restriction.source) else narrow
+    narrow = _search(_narrowed(restriction.source))
+    return ir.intersect(narrow, _search(restriction.source)) if _NEGATIVE.search(restriction.source) else narrow
 
 
 @lru_cache(maxsize=4096)
 def outer_node(restriction: Restriction) -> ir.Node:
     """The strings that satisfy a `pattern` in either reading."""
-    narrow, wide = _readings(restriction.source)
-    return ir.union(narrow, wide) if _NEGATIVE.search(restriction.source) else wide
+    wide = _search(restriction.source)
+    return ir.union(_search(_narrowed(restriction.source)), wide) if _NEGATIVE.search(restriction.source) else wide
 
 
 def all_of(restrictions: Collection[Restriction]) -> ir.Node:
@@ -273,10 +273,6 @@ def _written_out(token: str, in_class: bool = False) -> str:
         token = _LITERAL_HYPHEN.sub(r"\\-", token)
         return _ESCAPE.sub(lambda escape: _written_out(escape[0], in_class=True), token)
     return token
-
-
-def _readings(source: str) -> tuple[ir.Node, ir.Node]:
-    return _search(_narrowed(source)), _search(source)
 
 
 def _narrowed(source: str) -> str:
