@@ -124,3 +124,20 @@ def test_schemas_that_share_parts_deeply_are_compared_in_linear_time() -> None:
     one, same, other = JSONSchema(schema), JSONSchema(schema), JSONSchema(schema, property_order="any")
     assert one == same and one != other
     assert JSONSchema({"const": True}) != JSONSchema({"const": 1})
+
+
+@pytest.mark.parametrize("whitespace", ["default", 2], ids=str)
+def test_many_definitions_that_refer_to_each_other(whitespace: str | int) -> None:
+    """However deep they lead into each other: here each definition is one step from four others."""
+    count = 60 if whitespace == "default" else 8
+    links = [{f"p{j}": {"$ref": f"#/$defs/d{(3 * i + j + 1) % count}"} for j in range(4)} for i in range(count)]
+    definitions = {f"d{i}": {"type": "object", "properties": {"n": {"const": i}, **links[i]}} for i in range(count)}
+    language = JSONSchema({"$ref": "#/$defs/d0", "$defs": definitions}, whitespace=whitespace)
+    validator = jsonschema.Draft202012Validator(language.schema)
+    for value in (
+        {"p0": {"n": 1, "p3": {"n": 7}}},
+        {"p0": {"n": 1, "p3": {"n": 8}}},
+        {"n": 0, "p1": {"p0": {"p0": 1}}},
+    ):
+        indent = None if whitespace == "default" else 2
+        assert language.matches(json.dumps(value, indent=indent)) == validator.is_valid(value)

@@ -69,6 +69,7 @@ class Emitter:
     _nodes: dict[tuple[Shape, int, int], ir.Node] = field(default_factory=dict)
     _rules: dict[str, ir.Node] = field(default_factory=dict)
     _names: dict[tuple[Lazy, int], str] = field(default_factory=dict)
+    _unwritten: list[tuple[str, Lazy, int, int]] = field(default_factory=list)
     _later: dict[Shape, ir.Node] = field(default_factory=dict)
 
     def text(self, shape: Shape) -> ir.Node:
@@ -78,6 +79,9 @@ class Emitter:
         value = self.node(shape, 0, FREE_DEPTH)
         value = value.write() if isinstance(value, ir.Later) else value
         node = ir.concat(self.layout.margin, value, self.layout.margin)
+        while self._unwritten:
+            name, lazy, depth, free = self._unwritten.pop()
+            self._rules[name] = self.node(lazy.resolve(lazy), depth, free)
         return ir.recursive("", {"": node, **self._rules}) if self._rules else node
 
     def node(self, shape: Shape, depth: int, free: int) -> ir.Node:
@@ -149,7 +153,7 @@ class Emitter:
                 raise LimitExceeded(f"this recursive schema needs more than {MAX_RULES:,} rules")
             said = " & ".join(part if isinstance(part, str) else "…" for part in lazy.parts)
             self._names[key] = name = f"#{said} {len(self._names)}"
-            self._rules[name] = self.node(lazy.resolve(lazy), depth, free)
+            self._unwritten.append((name, lazy, depth, free))
         return ir.Ref(self._names[key])
 
     def _constant(self, value: Value, depth: int) -> ir.Node:
