@@ -29,6 +29,14 @@ def test_codes_give_back_every_weight_bit_for_bit(kind):
     assert np.array_equal(decoded(found), weight.numpy())
 
 
+def test_scales_are_found_through_rounding_and_from_either_end():
+    far = quantised(FOUR_BITS, n_outputs=160, spread=20.0)
+    assert np.array_equal(decoded(coded(far)), far.numpy())
+    below = quantised(EIGHT_BITS, highest=-127)
+    assert (below.view(48, -1, BLOCK).amin(-1) < -below.view(48, -1, BLOCK).amax(-1)).all()
+    assert np.array_equal(decoded(coded(below)), below.numpy())
+
+
 def test_weights_that_are_no_codes_are_left_alone():
     weight = quantised(FOUR_BITS)
     weight[5, 7] += 1e-4

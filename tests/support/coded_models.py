@@ -9,18 +9,19 @@ from pgen.backends.autoregressive.coded_kernels import BLOCK
 FOUR_BITS, EIGHT_BITS = "four bits", "eight bits"
 
 
-def quantised(kind, n_outputs=48, n_inputs=64, seed=0):
-    """Weights as a quantiser makes them: every block has its extreme codes."""
+def quantised(kind, n_outputs=48, n_inputs=64, seed=0, spread=0.1, highest=127):
+    """Weights as a quantiser makes them: every block has its extreme codes; offsets are `spread` wide."""
     draws = np.random.default_rng(seed)
     shape = n_outputs, n_inputs // BLOCK, BLOCK
     scales = draws.uniform(0.001, 0.02, (*shape[:2], 1)).astype(np.float16).astype(np.float32)
     if kind == FOUR_BITS:
         codes = draws.integers(0, 16, shape)
         codes[..., 0], codes[..., 1] = 0, 15
-        offsets = draws.normal(0, 0.1, (*shape[:2], 1)).astype(np.float16).astype(np.float32)
+        offsets = draws.normal(0, spread, (*shape[:2], 1)).astype(np.float16).astype(np.float32)
     else:
         codes, offsets = draws.integers(-127, 128, shape), np.float32(0.0)
-        codes[..., 0] = 127
+        codes = np.where(codes == -highest, 0, codes)
+        codes[..., 0] = highest
     return torch.from_numpy((codes * scales + offsets).astype(np.float32).reshape(n_outputs, n_inputs))
 
 
