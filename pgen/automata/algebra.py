@@ -11,6 +11,7 @@ One part may be context-free (`pgen.automata.regular_product`).
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +81,7 @@ def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:
     return product(fragment(grammars[0], share), regular.table[:, regular.class_of], regular.accepting, regular.start)
 
 
+@lru_cache(maxsize=32)
 def _complete(node: ir.Node) -> Complete:
     dfa = LazyDFA(fragment(node))
     if dfa.is_empty:
@@ -89,7 +91,7 @@ def _complete(node: ir.Node) -> Complete:
     accepting = dfa.table.accepting[:count].astype(np.bool_)
     # Row 1 is the "ended" state of lazy automata, which no byte reaches.
     accepting[1] = False
-    return Complete(dfa.table.transitions[:count], accepting, START, dfa.nfa.class_of.astype(np.int64))
+    return Complete(dfa.table.transitions[:count].copy(), accepting, START, dfa.nfa.class_of.astype(np.int64))
 
 
 def _product(left: Complete, right: Complete, positive: bool) -> Complete:

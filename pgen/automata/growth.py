@@ -146,7 +146,7 @@ class _Writer:
     def piece(self, bodies: Mapping[int, ir.Node]) -> Piece:
         """The piece of rules with these bodies; those with intersections or complements come alone."""
         others = len(bodies) - 1
-        shared = [part for part in same_parts(bodies.values()) if self.rules.number(part) is None]
+        shared = same_parts(bodies.values(), self.rules.numbers)
         own = {id(part): number for number, part in enumerate(shared, others)}
         builder = _PieceBuilder(self.rules, own, self._n_edges)
         begins = [builder.lay_apart(body) for body in (*bodies.values(), *shared)][1:]

@@ -13,7 +13,7 @@ moderate size are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from pgen.language import ir
@@ -59,17 +59,22 @@ def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
     return Sharing(sorted(dict.fromkeys(shared), key=ir.size, reverse=True), tails)
 
 
-def same_parts(roots: Iterable[ir.Node]) -> list[ir.Node]:
-    """What comes several times below `roots` as one and the same object, larger parts first; takes no digests."""
+def same_parts(roots: Iterable[ir.Node], known: Container[int] = ()) -> list[ir.Node]:
+    """What comes several times below `roots` as one and the same object, larger parts first; takes no digests.
+
+    Objects whose ids are `known` are rules already.
+    """
     uses: Counter[int] = Counter()
     waiting = list(roots)
     met = {id(root): root for root in waiting}
     for node in waiting:
         for part in () if is_atom(node) else _uses(node):
-            uses[id(part)] += 1
-            if id(part) not in met:
-                met[id(part)] = part
-                waiting.append(part)
+            name = id(part)
+            if name not in known:
+                uses[name] += 1
+                if name not in met:
+                    met[name] = part
+                    waiting.append(part)
     shared = [part for name, part in met.items() if uses[name] > 1 and ir.size(part) >= MIN_SIZE]
     return sorted(shared, key=ir.size, reverse=True)
 
