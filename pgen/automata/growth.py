@@ -32,7 +32,7 @@ MOST_AHEAD = 64_000
 """Each time twice as many are, up to so many: so there are few interruptions, and most texts of a schema need two."""
 TOGETHER = 16
 """Rules that are laid in one piece, where several are."""
-ROOM = 1_000
+ROOM = 3_000
 """States and edges for which there is room at first, besides those in common: few objects need more."""
 WHOLE = 0
 """The rule of a whole text."""

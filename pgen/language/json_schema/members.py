@@ -183,16 +183,18 @@ class Members:
             and (apart := parted(patterns, [n for n, _ in shape.properties], others_than)) is not None
         ):
             return ir.union(*(self._undeclared(name, _extra_value(shape, set(matched))) for name, matched in apart))
-        if len(patterns) > MAX_PATTERNS or not strings.can_part(patterns):
+        if len(patterns) > MAX_PATTERNS:
+            return self._unparted_extra()
+        sides = [dict(zip(patterns, hits, strict=True)) for hits in product((False, True), repeat=len(patterns))]
+        ways = [(side, _extra_value(shape, {p for p, hit in side.items() if hit})) for side in sides]
+        ways = [(side, value) for side, value in ways if value != NOTHING]
+        missed = tuple(pattern for pattern in patterns if not all(side[pattern] for side, _ in ways))
+        if missed and not strings.can_part(missed):
             return self._unparted_extra()
         known = self._known_names()
-        forms = []
-        for matched in product((False, True), repeat=len(patterns)):
-            value = _extra_value(shape, {p for p, hit in zip(patterns, matched, strict=True) if hit})
-            if value != NOTHING:
-                name = ir.intersect(*known, *(_side(p, hit) for p, hit in zip(patterns, matched, strict=True)))
-                forms.append(self._undeclared(spelled(name, lean=True), value))
-        return ir.union(*forms)
+        names = [ir.intersect(*known, *(_side(p, hit) for p, hit in side.items())) for side, _ in ways]
+        forms = zip(names, ways, strict=True)
+        return ir.union(*(self._undeclared(spelled(name, lean=True), value) for name, (_, value) in forms))
 
     def _known_names(self) -> list[ir.Node]:
         """The names that extra properties may have, as nodes to be intersected."""
