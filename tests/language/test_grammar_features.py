@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+from itertools import product
 
 import lark
 import pytest
@@ -275,3 +276,28 @@ def test_arguments_are_checked() -> None:
 def test_deep_json_in_a_schema_is_an_error() -> None:
     with pytest.raises(LimitExceeded, match="nested too deep"):
         Grammar("start: %json " + '{"items": ' * 100_000 + "{}" + "}" * 100_000 + "\n")
+
+
+LOOKING_AROUND = {
+    "a comment of Verilog": ("start: (COMMENT | /[ab]/)+\nCOMMENT: /\\/\\*(\\*(?!\\/)|[^*])*\\*\\//", "a/*", 6),
+    "no word inside": ('start: "a"? TEXT ">"\nTEXT: /((?!<a)[<a])+/', "<a>", 6),
+    "behind, across fragments": ("start: TEXT\nTEXT: (A /(?<!ba)b/)+\nA: /(?:b?a|b)/", "ab", 8),
+}
+
+
+@pytest.mark.parametrize("name", LOOKING_AROUND)
+def test_terminals_that_look_around_in_repeats(name: str) -> None:
+    """Each terminal sees itself only, as in Lark where nothing follows or precedes that could matter."""
+    text, alphabet, longest = LOOKING_AROUND[name]
+    grammar, peer = Grammar(text), lark.Lark(text, parser="earley", lexer="dynamic_complete")
+    for n in range(1, longest + 1):
+        for letters in product(alphabet, repeat=n):
+            assert grammar.matches(found := "".join(letters)) == _parses(peer, found), found
+
+
+def _parses(peer: lark.Lark, text: str) -> bool:
+    try:
+        peer.parse(text)
+    except lark.exceptions.LarkError:
+        return False
+    return True
