@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
 from pgen.automata.nfa import Builder
+from pgen.automata.nfa import fragment as regular_fragment
 from pgen.automata.pieces import CALL, NO_STATES, OUTSIDE, Fragment, as_edges, as_jumps
-from pgen.automata.reachability import UNREACHABLE, byte_distances, trim
+from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, trim
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
@@ -66,6 +67,12 @@ class Growth:
 def shortest_bytes(node: ir.Node) -> int | None:
     """Bytes of the shortest member of a node whose parts may be written later; `None` for the empty language."""
     return Growth(node).nearest_bytes
+
+
+def cheapest_member(node: ir.Node, costs: tuple[int, ...]) -> int | None:
+    """The least that a member of a regular node costs, by the `costs` of its bytes; `None` for the empty language."""
+    found = cheapest(regular_fragment(node), np.array(costs, np.int32))
+    return found if found < UNREACHABLE else None
 
 
 @lru_cache(maxsize=64)

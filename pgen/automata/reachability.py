@@ -64,11 +64,25 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_] | None, outside
     edges = fragment.edges if usable is None else fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins) or len(outside):
         edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(fragment.jumps)
-        return _distances_with_calls(fragment.n_states, edges, jumps, fragment.begins, fragment.ends, outside)
+        return _distances_with_calls(
+            fragment.n_states, edges, jumps, fragment.begins, fragment.ends, outside, _ONE_EACH
+        )
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
     return _distances(fragment.n_states, sources, targets, costs, 1)
+
+
+def cheapest(fragment: Fragment, costs: Ints) -> int:
+    """The least that a member costs, each byte what `costs (256,)` says; `UNREACHABLE` without members."""
+    if fragment.n_states == 0:
+        return UNREACHABLE
+    edges, jumps = np.ascontiguousarray(fragment.edges), np.ascontiguousarray(fragment.jumps)
+    found = _distances_with_calls(fragment.n_states, edges, jumps, fragment.begins, fragment.ends, NO_STATES, costs)
+    return int(found[0])
+
+
+_ONE_EACH = np.ones(256, np.int32)
 
 
 def _passable(edges: Ints, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -141,7 +155,9 @@ def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
 
 
 @njit(cache=True)
-def _distances_with_calls(n_states: int, edges: Ints, jumps: Ints, begins: Ints, ends: Ints, outside: Ints) -> Ints:
+def _distances_with_calls(
+    n_states: int, edges: Ints, jumps: Ints, begins: Ints, ends: Ints, outside: Ints, costs: Ints
+) -> Ints:
     n_edges, n_jumps = edges.shape[0], jumps.shape[0]
     start, call_start = np.zeros(n_states + 2, np.int32), np.zeros(begins.shape[0] + 2, np.int32)
     for e in range(n_edges):
@@ -159,10 +175,17 @@ def _distances_with_calls(n_states: int, edges: Ints, jumps: Ints, begins: Ints,
         source, symbol, target = edges[e, 0], edges[e, 1], edges[e, 3]
         at = start[target + 1]
         start[target + 1] += 1
-        sources[at], kinds[at] = source, -1
-        if symbol >= OUTSIDE:
+        sources[at] = source
+        if symbol < CALL:
+            least = costs[symbol]
+            for byte in range(symbol + 1, edges[e, 2] + 1):
+                if least == 1:
+                    break
+                least = min(least, costs[byte])
+            kinds[at] = -least
+        elif symbol >= OUTSIDE:
             kinds[at] = -outside[symbol - OUTSIDE]
-        elif symbol >= CALL:
+        else:
             kinds[at] = symbol - CALL + 1
             call = call_start[symbol - CALL + 1]
             call_start[symbol - CALL + 1] += 1

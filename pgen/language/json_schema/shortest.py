@@ -36,7 +36,7 @@ from pgen.language.json_schema.shapes import (
     StringShape,
     Value,
 )
-from pgen.language.json_schema.spelling import is_plain, n_bytes_of_character, quoted, spelled
+from pgen.language.json_schema.spelling import is_plain, n_bytes_of_character
 
 NEVER = 2**200
 """The length of what has no members."""
@@ -200,7 +200,10 @@ def _of_string(shape: StringShape) -> int:
     try:
         return _sum(2, shortest_member(values, n_bytes_of_character))
     except Untold:
-        return shortest_bytes(quoted(spelled(values)))
+        # A character beyond ASCII is cheapest as the bytes it has.
+        costs = tuple(n_bytes_of_character(byte) if byte < 0x80 else 1 for byte in range(256))
+        found: int | None = late("pgen.automata.growth:cheapest_member")(values, costs)
+        return NEVER if found is None else _sum(2, found)
 
 
 def shortest_bytes(node: ir.Node) -> int:
