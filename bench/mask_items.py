@@ -66,7 +66,7 @@ def warm_ups(group: str, spell: Spell) -> list[Item]:
         "json": (
             WARM_SCHEMA,
             "",
-            '{"when": "2024-02-29", "tags": ["é"], "ratio": 0.5, "kind": "a", "count": 3, "z": 1}',
+            '{"when": "2024-02-29", "tags": ["é"], "ratio": 0.5, "kind": "a", "count": 3, "both": "abc", "z": 1}',
         ),
         "regex": ("([a-f]{2,9}|\\d+)[^x]{0,5}", "", "abcé"),
         "cfg": (
@@ -87,6 +87,7 @@ WARM_SCHEMA = {
         "ratio": {"type": "number", "minimum": -1, "maximum": 1},
         "kind": {"enum": ["a", "b"]},
         "count": {"type": "integer"},
+        "both": {"type": "string", "allOf": [{"pattern": "^[ab]*c"}, {"not": {"pattern": "d"}}]},
     },
     "required": ["when", "count"],
 }
