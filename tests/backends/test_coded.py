@@ -46,6 +46,13 @@ def test_weights_that_are_no_codes_are_left_alone():
     assert coded(quantised(EIGHT_BITS)[:, :40].contiguous()) is None
 
 
+def test_blocks_that_reach_beyond_the_largest_code_are_refused():
+    """The smallest half is a scale with which codes up to 21 would give the weights, if there were such codes."""
+    steps = torch.arange(16 * 32).remainder(22).view(16, 32)
+    assert coded(steps * 2.0**-24) is None
+    assert np.array_equal(decoded(coded(steps.remainder(16) * 2.0**-24)), steps.remainder(16).numpy() * 2.0**-24)
+
+
 def test_blocks_of_equal_weights_are_codes():
     assert np.array_equal(decoded(coded(torch.full((16, 32), 0.25))), np.full((16, 32), 0.25))
     assert np.array_equal(decoded(coded(torch.zeros(16, 32))), np.zeros((16, 32)))
