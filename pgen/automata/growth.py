@@ -1,12 +1,13 @@
-"""Rules that are laid when a walk first calls them, but for a first few.
+"""Rules that are laid when a walk first calls them, together with those that it will call next.
 
-A large schema is mostly parts that one text never gets to. `ir.Later` nodes stand for such parts: they
-become rules without states, whose shortest members have a known length, so that distances
-and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
-piece: the node is written, laid, and put behind the arrays there are. Later pieces call the shared parts of
-earlier ones. States keep their numbers, and so does what is known of them: a piece adds
+A large schema is mostly parts that one text never gets to, and its first mask needs hardly any of them. `ir.Later`
+nodes stand for such parts: they become rules without states, whose shortest members have a known length, so that
+distances and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
+piece: the node is written, laid, and put behind the arrays there are (`arrays.Store`), and so are some of the rules
+that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only. Later pieces
+call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
 edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
-numbers) is laid once for all of them. Cost: that of what is laid, and of copying the arrays once a piece.
+numbers) is laid once for all of them and copied. Cost: that of what is laid.
 """
 
 from __future__ import annotations
