@@ -92,6 +92,18 @@ def test_logits_are_those_of_the_model_whatever_was_asked_before(model, monkeypa
     assert len(served) >= 4
 
 
+def test_what_a_pass_has_written_is_read_by_the_next(model):
+    """Rows beyond the first: a pass begins where an earlier one has left keys and values."""
+    cpu = torch.device("cpu")
+    forward, plain = CachedForward(model, cpu, 64, 2**24), PlainForward(model, cpu)
+    forward([Request((3, 1, 4, 1, 5), 2)])
+    asked = [Request(prefix, 2) for prefix in branching(1, 3)]
+    for longer in ((), (7,), (7, 9)):
+        requests = [Request((*request.tokens, *longer), 2) for request in asked]
+        for found, expected in zip(forward(requests), plain(requests), strict=True):
+            torch.testing.assert_close(found, expected, atol=2e-4, rtol=2e-4)
+
+
 def test_weights_changed_in_place_are_coded_anew_or_left_to_the_model(model):
     decoder = CodedDecoder(model)
     assert decoder.serves(1)
