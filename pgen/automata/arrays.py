@@ -8,9 +8,9 @@ or classes run out, in all that is there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -94,7 +94,8 @@ class Store:
     def with_room(self, room: Sequence[int]) -> Store:
         """The same with other room."""
         there, made = self.counts.tolist(), Store.empty(room, self.nfa.class_of)
-        for old, new, at in zip(self.nfa, made.nfa, _AT, strict=True):
+        arrays: Iterable[tuple[Any, Any, int | None]] = zip(self.nfa, made.nfa, _AT, strict=True)
+        for old, new, at in arrays:
             if at is not None:
                 n = there[at] if at >= 0 else there[STATES] + 1
                 new[:n] = old[:n]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +159,8 @@ def _empty_table(n_members: int, n_classes: int, limits: Limits) -> tuple[Table,
     by = _plan_of(capacity, n_members, n_classes, limits.nesting)
     arrays, rows = opened(np.empty(by.n_bytes, np.uint8), by)
     transitions, end = np.empty((capacity, n_classes), np.int32), N_FACTS + len(Stacks._fields)
-    table = Table(transitions, *arrays[:N_FACTS], Stacks(*arrays[N_FACTS:end]), *arrays[end:])
+    fields: list[Any] = [transitions, *arrays[:N_FACTS], Stacks(*arrays[N_FACTS:end]), *arrays[end:]]
+    table = Table(*fields)
     stacks, counters = table.stacks, table.counters
     # No edge leads to NFA state 0, and no stack is merged with itself: zeros in the two memos mean nothing.
     for cleared in (table.slots, table.recent, table.stamp, table.waiting, stacks.slots, stacks.memo):

@@ -85,14 +85,15 @@ class Builder:
     def lay_apart(self, node: ir.Node) -> int:
         """Lay a node between two new states, the first of which is returned; the other follows it."""
         start = self._tape.new(2)
-        self._lay(node, start, start + 1)
+        if not self._laid_at_once(node, start, start + 1):
+            self._lay(node, start, start + 1)
         while self._waiting:
             part, first, last = self._waiting.pop()
             symbol = self._call(part)
-            if symbol is None:
-                self._lay(part, first, last)
-            else:
+            if symbol is not None:
                 self._tape.edge(first, symbol, symbol, last)
+            elif not self._laid_at_once(part, first, last):
+                self._lay(part, first, last)
         return start
 
     def _call(self, part: ir.Node) -> int | None:
@@ -105,7 +106,8 @@ class Builder:
         inside.numbers, inside.shared, inside.tails = self.numbers, self.shared, self.tails
         return inside
 
-    def _lay(self, node: ir.Node, start: int, end: int) -> None:
+    def _laid_at_once(self, node: ir.Node, start: int, end: int) -> bool:
+        """Lay a sequence that ends in a shared tail, or an atom; whether the node is one of these."""
         if self.tails and isinstance(node, ir.Concat) and node in self.tails:
             middle = self._tape.new(1)
             cut = len(node.parts) - self.tails[node]
@@ -114,9 +116,10 @@ class Builder:
         elif is_atom(node) and not self._whole:
             self._place(atom(node), start, end)
         else:
-            self._lay_parts(node, start, end)
+            return False
+        return True
 
-    def _lay_parts(self, node: ir.Node, start: int, end: int) -> None:
+    def _lay(self, node: ir.Node, start: int, end: int) -> None:
         match node:
             case ir.Literal(data):
                 self._literal(data, start, end)
@@ -129,7 +132,8 @@ class Builder:
             case ir.Repeat(item, low, high):
                 self._repeat(item, low, high, start, end)
             case ir.Separated(separator, items, kinds):
-                self._waiting += [(items[i], *way) for i, *way in self._ways(separator, kinds, start, end)]
+                ways = self._ways(separator, kinds, start, end)
+                self._waiting += [(items[i], here, onward) for i, here, onward in ways]
             case ir.Fields():
                 self._fields(node, start, end)
             case ir.Ref(name):
@@ -137,6 +141,11 @@ class Builder:
                 self._tape.edge(start, symbol, symbol, end)
             case ir.AnyByte():
                 self._tape.edge(start, 0, 255, end)
+            case ir.Intersect() | ir.Complement():
+                from pgen.automata.algebra import boolean_fragment
+
+                # Called from here, since operations nest deeply: each level takes as few calls as can be.
+                self._place(boolean_fragment(node), start, end)
             case _:
                 self._place(leaf(node), start, end)
 
@@ -254,7 +263,7 @@ class Builder:
 
 
 def leaf(node: ir.Node) -> Fragment:
-    """The automaton of a node that is finished apart: a leaf, an intersection or a complement."""
+    """The automaton of a node without parts that are laid here."""
     match node:
         case ir.Chars(ranges):
             return characters(ranges)
@@ -266,9 +275,7 @@ def leaf(node: ir.Node) -> Fragment:
             return others(words, barred, atom(first), atom(then))
         case ir.Network():
             return network(node)
-    from pgen.automata.algebra import boolean_fragment
-
-    return boolean_fragment(node)
+    raise AssertionError(f"{type(node).__name__} is no leaf")
 
 
 def copies(item: Fragment, low: int, high: int) -> Fragment:

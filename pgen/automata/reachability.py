@@ -63,10 +63,7 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_] | None, outside
         return np.zeros(0, np.int32)
     edges = fragment.edges if usable is None else fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins) or len(outside):
-        edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(fragment.jumps)
-        return _distances_with_calls(
-            fragment.n_states, edges, jumps, fragment.begins, fragment.ends, outside, _ONE_EACH
-        )
+        return _with_calls(fragment._replace(edges=edges), outside, _ONE_EACH)
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
@@ -77,9 +74,14 @@ def cheapest(fragment: Fragment, costs: Ints) -> int:
     """The least that a member costs, each byte what `costs (256,)` says; `UNREACHABLE` without members."""
     if fragment.n_states == 0:
         return UNREACHABLE
-    edges, jumps = np.ascontiguousarray(fragment.edges), np.ascontiguousarray(fragment.jumps)
-    found = _distances_with_calls(fragment.n_states, edges, jumps, fragment.begins, fragment.ends, NO_STATES, costs)
-    return int(found[0])
+    return int(_with_calls(fragment, NO_STATES, costs)[0])
+
+
+def _with_calls(fragment: Fragment, outside: Ints, costs: Ints) -> Ints:
+    n_states, edges, jumps, begins, ends = fragment
+    edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(jumps)
+    found: Ints = _distances_with_calls(n_states, edges, jumps, begins, ends, outside, costs)
+    return found
 
 
 _ONE_EACH = np.ones(256, np.int32)

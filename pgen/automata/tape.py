@@ -68,7 +68,9 @@ class Tape:
             inner_edges = np.concatenate([part.edges for part in self._parts])
             inner_jumps = np.concatenate([part.jumps for part in self._parts])
         data = np.frombuffer(self._data + b"\0", np.uint8)
-        return _written(edges, jumps, _rows(self._words, 5), data, _rows(self._copies, 7), inner_edges, inner_jumps)
+        words, copies = _rows(self._words, 5), _rows(self._copies, 7)
+        found: tuple[Edges, Edges] = _written(edges, jumps, words, data, copies, inner_edges, inner_jumps)
+        return found
 
 
 _NO_EDGES, _NO_JUMPS = np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)
@@ -123,4 +125,4 @@ def _written(
 @njit(cache=True)
 def _named(state: int, copies: Ints, k: int) -> int:
     """A state of a fragment as it is called in its copy."""
-    return copies[k, state] if state < 2 else copies[k, 2] + state - 2
+    return int(copies[k, state] if state < 2 else copies[k, 2] + state - 2)

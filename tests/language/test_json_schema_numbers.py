@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import pgen
 from pgen.automata import acceptor
 from pgen.automata.acceptor import accepts as matches
+from pgen.automata.nfa import fragment
+from pgen.automata.reachability import trim
 from pgen.language import ir
-from pgen.language.json_schema import JSONSchema
+from pgen.language.json_schema import JSONSchema, numbers
 from pgen.language.json_schema.numbers import MAX_DIGITS, integers
 from pgen.language.json_schema.values import is_valid
 
@@ -162,3 +166,19 @@ def test_negative_zero_is_zero(schema: dict[str, Any]) -> None:
     language, validator = JSONSchema(schema), jsonschema.Draft202012Validator(schema)
     for text in ("-0", "-0.0", "0"):
         assert language.matches(text) == validator.is_valid(json.loads(text))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_long_bounds_are_graphs_with_the_same_numbers(seed, monkeypatch):
+    """With graphs for bounds of any length: every state of the laid automaton leads on, and just the numbers are in."""
+    monkeypatch.setattr(numbers, "MAX_SPELLED", 0)
+    rng = random.Random(seed)
+    low, high = sorted(
+        rng.choice([rng.randint(0, 10 ** rng.randint(1, 4)), 10 ** rng.randint(0, 3), 999]) for _ in "ab"
+    )
+    node = numbers.integers(low, high)
+    language = pgen.Language(node, description="integers")
+    assert [n for n in range(1200) if language.matches(str(n))] == [n for n in range(1200) if low <= n <= high]
+    assert not language.matches(f"0{high}") and language.matches(str(high)) and not language.matches(str(high + 1))
+    laid = fragment(node)
+    assert trim(laid).fragment.n_states == laid.n_states

@@ -109,10 +109,6 @@ class Members:
     def _kinds(self, declared: list[tuple[str, ir.Node]]) -> list[str]:
         return ["1" if name in self.shape.required else "?" for name, _ in declared]
 
-    def _members(self, declared: list[tuple[str, ir.Node]]) -> list[tuple[ir.Node, bool]]:
-        """The declared properties, and whether they are required."""
-        return [(self.emitter.member(name, value), name in self.shape.required) for name, value in declared]
-
     def _listed(
         self, declared: list[tuple[str, ir.Node]], extra: ir.Node, kinds: Sequence[str], in_order: bool
     ) -> list[ir.Node]:
@@ -256,11 +252,11 @@ def parted(patterns: Collection[Restriction], declared: Collection[str], others_
     That is where each pattern matches a few words, and what begins with a few others. Names that a pattern
     matches in one reading only are left out: they have no value that is valid by both.
     """
-    found = {pattern: strings.listed(pattern) for pattern in patterns}
-    if None in found.values() or not _are_encodable(declared):
+    told = {pattern: found for pattern in patterns if (found := strings.listed(pattern)) is not None}
+    if len(told) < len(set(patterns)) or not _are_encodable(declared):
         return None
-    listed = {pattern: told[0] for pattern, told in found.items() if told is not None}
-    taken = {name for told in found.values() if told is not None for name in told[1]}.union(declared)
+    listed = {pattern: found for pattern, (found, _) in told.items()}
+    taken = set(declared).union(*(perhaps for _, perhaps in told.values()))
     prefixes = sorted({prefix for known in listed.values() for prefix in known.prefixes})
     if any(after.startswith(before) for before, after in pairwise(prefixes)):
         return None

@@ -30,6 +30,9 @@ PLACES = 20
 MANTISSA_PLACES = 16
 """Digits after the point in front of an exponent: what `json.dumps` needs."""
 
+MAX_SPELLED = 24
+"""Digits of bounds that are spelled out; longer ones are graphs."""
+
 MAX_LISTED = 1024
 """Bounded integers with `multipleOf` are listed up to this many."""
 
@@ -224,6 +227,8 @@ def _lengths(shortest: int, longest: int, tail: Tail) -> ir.Node:
 
 def _same_length(low: str | None, high: str | None, length: int, leading: bool, tail: Tail) -> ir.Node:
     """`length` digits between two texts of that length; `leading` bars a zero in front."""
+    if length > MAX_SPELLED:
+        return _long(low, high, length, leading, tail)
     if length == 0:
         return tail(low is not None, high is not None)
     if low is None and high is None and not leading:
@@ -236,6 +241,42 @@ def _same_length(low: str | None, high: str | None, length: int, leading: bool, 
         rest = _same_length(least, most, length - 1, False, tail)
         forms.append(ir.concat(_digits(start, end), rest))
     return ir.union(*forms)
+
+
+def _long(low: str | None, high: str | None, length: int, leading: bool, tail: Tail) -> ir.Node:
+    """The same with as many edges as digits: once a text has left its bounds it does not matter where."""
+    bounds = dict.fromkeys(bound for bound in (low, high) if bound is not None)
+    exact = [ir.concat(ir.literal(bound), tail(bound == low, bound == high)) for bound in bounds]
+    return ir.union(ir.concat(_inside(low, high, length, leading), tail(False, False)), *exact)
+
+
+def _inside(low: str | None, high: str | None, length: int, leading: bool) -> ir.Node:
+    """`length` digits strictly between two texts; a state says how many there were and which bounds they agree with."""
+    edges: list[tuple[int, ir.Ranges, int]] = []
+    place = {(True, True): 0, (True, False): 1, (False, True): 2, (False, False): 3}
+    kinds = {(low is not None, high is not None)}
+    for at in range(length):
+        reached = set()
+        for at_low, at_high in kinds:
+            first = int(low[at]) if low and at_low else int(leading and at == 0)
+            last = int(high[at]) if high and at_high else 9
+            for start, end, *agrees in _runs(first, last, at_low, at_high):
+                still_low, still_high = agrees
+                reached.add((still_low, still_high))
+                source, target = 4 * at + place[at_low, at_high], 4 * at + 4 + place[still_low, still_high]
+                edges.append((source, ((0x30 + start, 0x30 + end),), target))
+        kinds = reached
+    ends, kept = {4 * length + 3}, []
+    for edge in reversed(edges):
+        # Digits that never leave a bound lead nowhere.
+        if edge[2] in ends:
+            ends.add(edge[0])
+            kept.append(edge)
+    begin, names = place[low is not None, high is not None], {state: name for name, state in enumerate(sorted(ends))}
+    if begin not in ends:
+        return ir.EMPTY
+    named = ((names[source], ranges, names[target]) for source, ranges, target in reversed(kept))
+    return ir.network(named, [names[begin]], [names[4 * length + 3]])
 
 
 def _runs(first: int, last: int, low: bool, high: bool) -> Iterator[tuple[int, int, bool, bool]]:
