@@ -16,11 +16,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.pieces import (
     CALL,
     NO_STATES,
+    Edges,
     Fragment,
     characters,
     network,
@@ -285,13 +287,27 @@ def copies(item: Fragment, low: int, high: int) -> Fragment:
             f"a repeat of {high:,} needs {len(item.edges) * high:,} automaton edges; the limit is {limit:,}",
             hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
         )
-    inner, outer = item.n_states - 2, high + 1
-    points = np.array([0, *range(2, outer), 1], np.int32)
-    # names[k, s] is the state s of copy k; copy k runs from points[k] to points[k + 1].
-    names = np.arange(item.n_states, dtype=np.int32) + (outer - 2) + inner * np.arange(high, dtype=np.int32)[:, None]
-    names[:, 0], names[:, 1] = points[:-1], points[1:]
-    edges = np.broadcast_to(item.edges, (high, *item.edges.shape)).copy()
-    edges[:, :, 0], edges[:, :, 3] = names[:, item.edges[:, 0]], names[:, item.edges[:, 3]]
-    exits = np.stack([points[low:high], np.ones(high - low, np.int32)], axis=1)
-    jumps = np.concatenate([names[:, item.jumps].reshape(-1, 2), exits])
-    return Fragment(outer + inner * high, edges.reshape(-1, 4), jumps)
+    edges, jumps = np.ascontiguousarray(item.edges), np.ascontiguousarray(item.jumps)
+    return Fragment(high + 1 + (item.n_states - 2) * high, *_copied(edges, jumps, item.n_states, low, high))
+
+
+@njit(cache=True)
+def _copied(edges: Edges, jumps: Edges, n_states: int, low: int, high: int) -> tuple[Edges, Edges]:
+    """Edges and jumps of copies, the states between them first; each from the one before `low` on may be the last."""
+    n_edges, n_jumps = edges.shape[0], jumps.shape[0]
+    all_edges, all_jumps = np.empty((n_edges * high, 4), np.int32), np.ones((n_jumps * high + high - low, 2), np.int32)
+    for k in range(high):
+        begin, end = k + 1 if k else 0, k + 2 if k + 1 < high else 1
+        inside = high - 1 + (n_states - 2) * k
+        for e in range(n_edges):
+            at, source, target = k * n_edges + e, edges[e, 0], edges[e, 3]
+            all_edges[at, 0] = begin if source == 0 else end if source == 1 else inside + source
+            all_edges[at, 1:3] = edges[e, 1:3]
+            all_edges[at, 3] = begin if target == 0 else end if target == 1 else inside + target
+        for j in range(n_jumps):
+            at, source, target = k * n_jumps + j, jumps[j, 0], jumps[j, 1]
+            all_jumps[at, 0] = begin if source == 0 else end if source == 1 else inside + source
+            all_jumps[at, 1] = begin if target == 0 else end if target == 1 else inside + target
+        if k >= low:
+            all_jumps[high * n_jumps + k - low, 0] = begin
+    return all_edges, all_jumps

@@ -125,22 +125,7 @@ def others(words: tuple[bytes, ...], barred: tuple[bytes, ...], first: Fragment,
     listed = sorted({*barred, *(word for word in words if not word.startswith(barred))}) if barred else words
     starts, is_barred = np.cumsum([0, *map(len, listed)]), np.array([word in barred for word in listed], np.bool_)
     steps, is_word, ends_here = _prefixes(np.frombuffer(b"".join(listed) + b"\0", np.uint8), starts, is_barred)
-    # The root is the start; the other states of the trie come behind the end, then the loop, and what is inside of it.
-    loop = len(is_word) + 1
-    names = np.append(0, np.arange(2, loop)).astype(np.int32)
-    edges, ways, n_states = [], [], loop + 1
-    for part in (first, then):
-        own = np.append([loop, loop], np.arange(part.n_states - 2) + n_states).astype(np.int32)
-        moved = np.stack([own[part.edges[:, 0]], *part.edges[:, 1:3].T, own[part.edges[:, 3]]], axis=1)
-        ways.append(moved[part.edges[:, 0] == 0])
-        edges.append(moved[part.edges[:, 0] != 0])
-        n_states += part.n_states - 2
-    forth = np.stack([names[steps[:, 0]], steps[:, 1], steps[:, 1], names[steps[:, 2]]], axis=1).astype(np.int32)
-    ends = np.append(names[~is_word], loop).astype(np.int32)
-    jumps = np.stack([ends, np.ones_like(ends)], axis=1)
-    return Fragment(
-        n_states, np.concatenate([*edges, ways[1], forth, _ways_out(steps, names, *ways, ends_here)]), jumps
-    )
+    return Fragment(*_around(steps, is_word, ends_here, first.edges, first.n_states, then.edges, then.n_states))
 
 
 @njit(cache=True)
@@ -162,25 +147,65 @@ def _prefixes(
 
 
 @njit(cache=True)
-def _ways_out(steps: Edges, names: NDArray[np.int32], first: Edges, then: Edges, ends_here: NDArray[np.bool_]) -> Edges:
-    """The edges of `first` from the states of a trie, without the bytes that its steps take; of `then` from leaves."""
-    taken, goes_on = np.zeros((names.shape[0], 256), np.bool_), np.zeros(names.shape[0], np.bool_)
+def _around(
+    steps: Edges,
+    is_word: NDArray[np.bool_],
+    ends_here: NDArray[np.bool_],
+    first: Edges,
+    n_first: int,
+    then: Edges,
+    n_then: int,
+) -> tuple[int, Edges, Edges]:
+    """States, edges and jumps of `others`: those of `first` leave the trie but for its own bytes, of `then` its leaves.
+
+    The root is the start; the other states of the trie come behind the end, then the loop, and what is inside of it.
+    """
+    n_trie = is_word.shape[0]
+    loop = n_trie + 1
+    inside_first, inside_then = loop + 1 - 2, loop + 1 + n_first - 2 - 2
+    most = max(first.shape[0], then.shape[0])
+    edges = np.empty((first.shape[0] + 2 * then.shape[0] + 2 * steps.shape[0] + n_trie * most, 4), np.int32)
+    n_edges = 0
+    for e in range(first.shape[0]):
+        if first[e, 0] > 1:
+            edges[n_edges, 1:3] = first[e, 1:3]
+            edges[n_edges, 0], edges[n_edges, 3] = inside_first + first[e, 0], _inner(first[e, 3], inside_first, loop)
+            n_edges += 1
+    for e in range(then.shape[0]):
+        edges[n_edges, 1:3] = then[e, 1:3]
+        edges[n_edges, 0] = _inner(then[e, 0], inside_then, loop)
+        edges[n_edges, 3] = _inner(then[e, 3], inside_then, loop)
+        n_edges += 1
+    taken, goes_on = np.zeros((n_trie, 256), np.bool_), np.zeros(n_trie, np.bool_)
     for k in range(steps.shape[0]):
         taken[steps[k, 0], steps[k, 1]] = goes_on[steps[k, 0]] = True
-    edges = np.empty((names.shape[0] * max(first.shape[0], then.shape[0]) + steps.shape[0], 4), np.int32)
-    n_edges = 0
-    for state in range(names.shape[0]):
-        ways = first if goes_on[state] else then
+        edges[n_edges, 0], edges[n_edges, 3] = steps[k, 0] + (steps[k, 0] > 0), steps[k, 2] + 1
+        edges[n_edges, 1] = edges[n_edges, 2] = steps[k, 1]
+        n_edges += 1
+    jumps, n_jumps = np.ones((n_trie + 1, 2), np.int32), 0
+    for state in range(n_trie):
+        here = state + (state > 0)
+        if not is_word[state]:
+            jumps[n_jumps, 0] = here
+            n_jumps += 1
+        ways, inside = (first, inside_first) if goes_on[state] else (then, inside_then)
         for e in range(0 if ends_here[state] else ways.shape[0]):
-            low = ways[e, 1]
+            low = ways[e, 1] if ways[e, 0] == 0 else 256
             for byte in range(low, ways[e, 2] + 2):
                 if byte > ways[e, 2] or taken[state, byte]:
                     if low < byte:
-                        edges[n_edges, 0], edges[n_edges, 3] = names[state], ways[e, 3]
+                        edges[n_edges, 0], edges[n_edges, 3] = here, _inner(ways[e, 3], inside, loop)
                         edges[n_edges, 1], edges[n_edges, 2] = low, byte - 1
                         n_edges += 1
                     low = byte + 1
-    return edges[:n_edges].copy()
+    jumps[n_jumps, 0] = loop
+    return inside_then + n_then, edges[:n_edges].copy(), jumps[: n_jumps + 1].copy()
+
+
+@njit(cache=True)
+def _inner(state: int, inside: int, loop: int) -> int:
+    """A state of what is read in the loop, which begins and ends in it."""
+    return int(loop if state < 2 else inside + state)
 
 
 @lru_cache(maxsize=4096)
