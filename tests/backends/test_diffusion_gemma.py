@@ -199,6 +199,7 @@ def test_a_directory(parts, tmp_path):
     lm = pgen.load(saved(tmp_path / "gemma", *parts), device="cpu")
     assert isinstance(lm, UniformDenoiser)
     assert (lm.block_length, lm.context_length, lm.vocabulary.eos) == (BLOCK, CONTEXT, {1})
-    np.testing.assert_array_equal(
-        lm.marginals([PROMPT], CANVASES[:1]), adapter(parts).marginals([PROMPT], CANVASES[:1])
+    # Weights lie elsewhere in memory, which may change the order of sums.
+    np.testing.assert_allclose(
+        lm.marginals([PROMPT], CANVASES[:1]), adapter(parts).marginals([PROMPT], CANVASES[:1]), rtol=0, atol=1e-4
     )
