@@ -4,7 +4,8 @@ A large schema is mostly parts that one text never gets to, and its first mask n
 nodes stand for such parts: they become rules without states, whose shortest members have a known length, so that
 distances and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
 piece: the node is written, laid, and put behind the arrays there are (`arrays.Store`), and so are some of the rules
-that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only. Later pieces
+that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only, in small
+schemas never, since a first few are laid beforehand. Later pieces
 call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
 edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
 numbers) is laid once for all of them and copied. Cost: that of what is laid.
@@ -28,18 +29,22 @@ from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, tr
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
-AHEAD = 2_000
-"""Edges that are laid when a rule is first called that has none, of this rule and of those that come next."""
+AHEAD = 3_000
+"""Edges that are laid before the first walk besides the whole: all of most schemas.
+
+Without them the first mask comes sooner, and later ones are interrupted more often.
+"""
 MOST_AHEAD = 64_000
-"""Each time twice as many are, up to so many: so there are few interruptions, and most texts of a schema need two."""
+"""When a rule is called that has none, twice as many are laid as the time before, up to so many."""
 TOGETHER = 16
 """Rules that are laid in one piece, where several are."""
 ROOM = 3_000
 """States and edges for which there is room at first, besides those in common: few objects need more."""
 WHOLE = 0
 """The rule of a whole text."""
-_CLASSES = np.minimum(np.arange(256), 128).astype(np.uint8)
-"""Byte classes at first: names in schemas hold all kinds of ASCII, and cutting classes later costs more than these."""
+_IN_NAMES = np.isin(np.arange(-1, 256), list(b"-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+_CLASSES = np.cumsum(_IN_NAMES[1:] | _IN_NAMES[:-1]).astype(np.uint8)
+"""Byte classes at first: names in schemas hold these characters, and cutting classes later costs more than they do."""
 
 
 class Growth:
@@ -58,9 +63,11 @@ class Growth:
         if self.nearest_bytes is not None:
             self.store.add(self.whole)
             self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
+            if AHEAD:
+                self.write(WHOLE + 1)
 
     def write(self, rule: int) -> None:
-        """Put the piece of a rule that has none into the store, and those that come next, more each time."""
+        """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""
         n_edges, self._batch = self._batch, min(2 * self._batch, MOST_AHEAD)
         self._writer.write_from(rule, n_edges, self.store)
 
@@ -115,28 +122,27 @@ class _Writer:
         self._n_edges = 0
 
     def write_from(self, rule: int, n_edges: int, store: Store) -> None:
-        """Put in the pieces of a rule, of those it mentions and of those after it, up to so many edges and a few."""
+        """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges."""
         known = int(store.counts[RULES])
         waiting, most = deque([*range(rule, known), *range(WHOLE + 1, rule)]), int(store.counts[EDGES]) + n_edges
         while waiting and store.counts[EDGES] <= most:
-            rules: list[int] = []
-            while waiting and len(rules) < TOGETHER:
-                if store.nfa.begin[waiting[0]] == UNWRITTEN:
-                    rules.append(waiting[0])
-                waiting.popleft()
-            for piece in self.written(rules):
+            for piece in self._next_pieces(waiting, most - int(store.counts[EDGES]), store):
                 store.add(piece)
             # What the rule mentions comes before what comes after it.
             waiting.extendleft(range(int(store.counts[RULES]) - 1, known - 1, -1))
             known = int(store.counts[RULES])
 
-    def written(self, rules: Iterable[int]) -> Iterator[Piece]:
-        """The pieces of rules that have none."""
+    def _next_pieces(self, waiting: deque[int], n_edges: int, store: Store) -> Iterator[Piece]:
+        """The pieces of a few of the waiting rules, which are taken off, up to about so many edges."""
         bodies: dict[int, ir.Node] = {}
-        for rule in rules:
+        while waiting and len(bodies) < TOGETHER and n_edges >= 0:
+            rule = waiting.popleft()
+            if store.nfa.begin[rule] != UNWRITTEN:
+                continue
             part = self.rules.parts[rule]
             assert isinstance(part, ir.Later), "other rules come with the piece that mentions them first"
             body = part.write()
+            n_edges -= ir.size(body)
             if ir.has_boolean(body):
                 yield self._checked({rule: body})
             else:
