@@ -227,15 +227,16 @@ def _with_classes(table: Table, n_classes: int) -> Table:
 
 
 def _grown(table: Table, capacity: int, arena: int) -> Table:
+    states, used = int(table.counters[0]), int(table.counters[1])
     return table._replace(
-        transitions=longer(table.transitions, capacity),
-        start=longer(table.start, capacity + 1),
-        arena=longer(table.arena, arena),
-        arena_stack=longer(table.arena_stack, arena),
-        accepting=longer(table.accepting, capacity),
-        live=longer(table.live, capacity),
-        nearest=longer(table.nearest, capacity),
-        farthest=longer(table.farthest, capacity),
+        transitions=longer(table.transitions, capacity, states),
+        start=longer(table.start, capacity + 1, states + 1),
+        arena=longer(table.arena, arena, used),
+        arena_stack=longer(table.arena_stack, arena, used),
+        accepting=longer(table.accepting, capacity, states),
+        live=longer(table.live, capacity, states),
+        nearest=longer(table.nearest, capacity, states),
+        farthest=longer(table.farthest, capacity, states),
         stacks=grown_stacks(table.stacks),
-        pending=longer(table.pending, 2 * len(table.pending)),
+        pending=longer(table.pending, 2 * len(table.pending), len(table.pending)),
     )

@@ -29,8 +29,8 @@ from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, tr
 from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
-AHEAD = 3_000
-"""Edges that are laid before the first walk besides the whole: all of most schemas.
+AHEAD = 20_000
+"""Edges that are laid before the first walk besides the whole: few schemas have more.
 
 Without them the first mask comes sooner, and later ones are interrupted more often.
 """

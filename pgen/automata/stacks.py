@@ -225,18 +225,19 @@ def rehash_nodes(memory: Memory) -> None:
 def grown_stacks(stacks: Stacks) -> Stacks:
     """The same nodes in arrays twice as long; their hash table is another matter."""
     capacity = 2 * len(stacks.nearest)
+    nodes, used, piled = (int(count) for count in stacks.counters[:3])
     return stacks._replace(
-        start=longer(stacks.start, capacity + 1),
-        returns=longer(stacks.returns, 4 * capacity),
-        parents=longer(stacks.parents, 4 * capacity),
-        nearest=longer(stacks.nearest, capacity),
-        farthest=longer(stacks.farthest, capacity),
-        pile=longer(stacks.pile, 8 * capacity),
+        start=longer(stacks.start, capacity + 1, nodes + 1),
+        returns=longer(stacks.returns, 4 * capacity, used),
+        parents=longer(stacks.parents, 4 * capacity, used),
+        nearest=longer(stacks.nearest, capacity, nodes),
+        farthest=longer(stacks.farthest, capacity, nodes),
+        pile=longer(stacks.pile, 8 * capacity, 2 * piled),
     )
 
 
-def longer(array: NDArray[Scalar], size: int) -> NDArray[Scalar]:
-    """A copy with room behind it."""
+def longer(array: NDArray[Scalar], size: int, used: int) -> NDArray[Scalar]:
+    """A copy of what is used, with room behind it, which is not touched."""
     made = np.empty((size, *array.shape[1:]), array.dtype)
-    made[: len(array)] = array
+    made[:used] = array[:used]
     return made
