@@ -63,8 +63,11 @@ class Growth:
         if self.nearest_bytes is not None:
             self.store.add(self.whole)
             self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
-            if AHEAD:
-                self.write(WHOLE + 1)
+
+    def write_ahead(self) -> None:
+        """Put the first few rules into the store; for walks, since what only asks for lengths needs none of them."""
+        if AHEAD:
+            self.write(WHOLE + 1)
 
     def write(self, rule: int) -> None:
         """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""

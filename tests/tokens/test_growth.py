@@ -201,3 +201,9 @@ def test_other_names_in_one_leaf():
         assert isinstance(leaf, ir.Others)
         assert acceptor.difference(leaf, spelled(ir.other_than(word.encode() for word in words), lean=True)) is None
     assert acceptor.difference(others({"a"}), others({"b"})) == b"a"
+
+
+def test_a_length_lays_nothing_ahead(monkeypatch):
+    language = pgen.JSONSchema(SCHEMAS["nested"])
+    monkeypatch.setattr(growth.Growth, "write", lambda *arguments: pytest.fail("a part was laid"))
+    assert growth.shortest_bytes(language.sketch) == acceptor.shortest_bytes(language.node)
