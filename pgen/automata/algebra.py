@@ -20,7 +20,7 @@ from numba.typed import Dict
 from numpy.typing import NDArray
 
 from pgen.automata.dfa import START, LazyDFA
-from pgen.automata.nfa import fragment
+from pgen.automata.nfa import fragment, text_fragment
 from pgen.automata.pieces import Fragment, as_edges, as_jumps
 from pgen.automata.regular_product import product
 from pgen.automata.rules import normal_form
@@ -29,6 +29,9 @@ from pgen.language import ir
 from pgen.limits import current
 
 Ints = NDArray[np.int32]
+
+MAX_PLAIN = 20_000
+"""Edges, about, up to which a part is written out without rules: finding what could be shared costs more."""
 
 
 class Complete(NamedTuple):
@@ -49,7 +52,7 @@ def boolean_fragment(node: ir.Node) -> Fragment:
     signed = [(part.item, False) if isinstance(part, ir.Complement) else (part, True) for part in parts]
     # Complements are taken within the valid texts.
     if not all(positive for _, positive in signed) and all(
-        ir.ANY_BYTE in ir.descendants(item) for item, sign in signed if sign
+        any(isinstance(part, ir.AnyByte) for part in ir.objects(item)) for item, sign in signed if sign
     ):
         signed.append((ir.ANY_TEXT, True))
     signed.sort(key=lambda pair: not pair[1])
@@ -64,7 +67,7 @@ def is_small(node: ir.Node, most: int) -> bool:
     limits = current()
     try:
         with replace(limits, states=min(most, limits.states), products=min(most, limits.products)):
-            fragment(node)
+            text_fragment(node)
     except LimitExceeded:
         return False
     return True
@@ -83,7 +86,8 @@ def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:
 
 @lru_cache(maxsize=32)
 def _complete(node: ir.Node) -> Complete:
-    dfa = LazyDFA(fragment(node))
+    is_plain = ir.size(node) <= MAX_PLAIN and not ir.refers(node)
+    dfa = LazyDFA(text_fragment(node) if is_plain else fragment(node))
     if dfa.is_empty:
         return Complete(np.zeros((1, 1), np.int32), np.zeros(1, np.bool_), 0, np.zeros(256, np.int64))
     dfa.complete()

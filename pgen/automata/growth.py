@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
-from pgen.automata.nfa import Builder
-from pgen.automata.nfa import fragment as regular_fragment
+from pgen.automata.nfa import Builder, text_fragment
 from pgen.automata.pieces import CALL, NO_STATES, OUTSIDE, Fragment, as_edges, as_jumps
 from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, trim
 from pgen.automata.sharing import same_parts
@@ -82,7 +81,7 @@ def shortest_bytes(node: ir.Node) -> int | None:
 
 def cheapest_member(node: ir.Node, costs: tuple[int, ...]) -> int | None:
     """The least that a member of a regular node costs, by the `costs` of its bytes; `None` for the empty language."""
-    found = cheapest(regular_fragment(node), np.array(costs, np.int32))
+    found = cheapest(text_fragment(node), np.array(costs, np.int32))
     return found if found < UNREACHABLE else None
 
 

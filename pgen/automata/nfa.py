@@ -30,8 +30,10 @@ from pgen.automata.pieces import (
     substrings,
     word_trie,
 )
+from pgen.automata.reachability import trim
 from pgen.automata.rules import normal_form
 from pgen.automata.sharing import MAX_LOOP, Sharing, is_atom, shared_parts
+from pgen.automata.spellings import spelled
 from pgen.automata.tape import Tape
 from pgen.errors import LimitExceeded
 from pgen.language import ir
@@ -60,9 +62,23 @@ def fragment(node: ir.Node, share: bool = True) -> Fragment:
     return builder.fragment(np.array(begins, np.int32))
 
 
+def text_fragment(node: ir.Node) -> Fragment:
+    """The automaton of a set of texts, without rules; every state lies on a way to the end. No states without members."""
+    return _trimmed(node) if ir.has_boolean(node) else _apart(node)
+
+
+@lru_cache(maxsize=64)
+def _trimmed(node: ir.Node) -> Fragment:
+    return trim(_apart(node)).fragment
+
+
 @lru_cache(maxsize=4096)
 def atom(node: ir.Node) -> Fragment:
     """The automaton of a regular part, without rules."""
+    return _apart(node)
+
+
+def _apart(node: ir.Node) -> Fragment:
     builder = Builder(whole=True)
     builder.lay_apart(node)
     return builder.fragment(NO_STATES)
@@ -277,6 +293,8 @@ def leaf(node: ir.Node) -> Fragment:
             return others(words, barred, atom(first), atom(then))
         case ir.Network():
             return network(node)
+        case ir.Spelled(values):
+            return spelled(text_fragment(values))
     raise AssertionError(f"{type(node).__name__} is no leaf")
 
 

@@ -11,7 +11,6 @@ Complement is relative to the valid UTF-8 strings, following the design.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -32,6 +31,7 @@ from pgen.language.nodes import Recursive as Recursive
 from pgen.language.nodes import Ref as Ref
 from pgen.language.nodes import Repeat as Repeat
 from pgen.language.nodes import Separated as Separated
+from pgen.language.nodes import Spelled as Spelled
 from pgen.language.nodes import Stock as Stock
 from pgen.language.nodes import Substrings as Substrings
 from pgen.language.nodes import Union as Union
@@ -40,6 +40,7 @@ from pgen.language.nodes import children as children
 from pgen.language.nodes import descendants as descendants
 from pgen.language.nodes import grows as grows
 from pgen.language.nodes import has_boolean as has_boolean
+from pgen.language.nodes import objects as objects
 from pgen.language.nodes import refers as refers
 from pgen.language.nodes import size as size
 
@@ -149,7 +150,7 @@ def union(*parts: Node) -> Node:
             ranges.extend(item.ranges)
         else:
             rest.append(item)
-    members = _distinct(rest)
+    members = list(dict.fromkeys(rest)) if len(rest) > 1 else rest
     if ranges:
         ranges.extend((ord(w), ord(w)) for w in _single_characters(words))
         words -= {w.encode() for w in _single_characters(words)}
@@ -157,24 +158,6 @@ def union(*parts: Node) -> Node:
     if words:
         members.insert(0, word_set(words))
     return members[0] if len(members) == 1 else Union(tuple(members)) if members else EMPTY
-
-
-def _distinct(nodes: list[Node]) -> list[Node]:
-    """Each node once. Only nodes that look alike are compared, since that takes digests."""
-    looks = [_look(node) for node in nodes]
-    if len(set(looks)) == len(nodes):
-        return nodes
-    often = Counter(looks)
-    kept: dict[Node | int, Node] = {}
-    for place, (node, look) in enumerate(zip(nodes, looks, strict=True)):
-        kept.setdefault(node if often[look] > 1 else place, node)
-    return list(kept.values())
-
-
-def _look(node: Node) -> tuple[int, type[Node], bytes]:
-    """What equal nodes have in common: size, kind, and the bytes that a sequence begins with."""
-    first = node.parts[0] if isinstance(node, Concat) else node
-    return size(node), type(node), first.data if isinstance(first, Literal) else b""
 
 
 def word_set(words: Iterable[bytes]) -> Node:

@@ -1,9 +1,9 @@
 """The nodes of the intermediate form: immutable values that denote sets of byte strings.
 
-Equality is of structure. Each node keeps a digest of its structure, and apart from it its size
-and whether it mentions rules, made when first asked for, bottom up and
+Equality is of structure. Each node keeps a hash of its structure, where equal hashes meet a digest, too,
+and apart from these its size and whether it mentions rules: all made when first asked for, bottom up and
 without recursion; so comparing and hashing large nodes costs nothing. Nodes are made
-by the constructors of `pgen.language.ir`, which ask for no digest where they can do without.
+by the constructors of `pgen.language.ir`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Node:
         try:
             return self._hash
         except AttributeError:
-            return hash(_digest(self))
+            return _hashed(self)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Node) and hash(self) == hash(other) and self._digest == other._digest
+        return isinstance(other, Node) and hash(self) == hash(other) and _digest(self) == _digest(other)
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), tuple(getattr(self, name) for name in _fields(self))
@@ -198,6 +198,13 @@ class Others(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Spelled(Node):
+    """The bodies of JSON strings whose value is in `values`, in every spelling; made of the automaton of `values`."""
+
+    values: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Later(Node):
     """A part that is written out when a walk gets there (`pgen.automata.growth`): what `write` gives.
 
@@ -235,14 +242,51 @@ def _digest(root: Node) -> bytes:
         node = waiting.pop()
         text = repr((type(node).__name__, said)).encode("utf-8", "surrogatepass")
         digest = blake2b(text + b"".join([part._digest for part in parts]), digest_size=16).digest()
-        object.__setattr__(node, "_hash", hash(digest))
         object.__setattr__(node, "_digest", digest)
     return root._digest
+
+
+def _hashed(root: Node) -> int:
+    """A hash that equal structures share; noted for a node and all its parts, at a tenth of what digests cost."""
+    waiting = [root]
+    while waiting:
+        node = waiting[-1]
+        parts = children(node)
+        try:
+            below = tuple([part._hash for part in parts])
+        except AttributeError:
+            waiting += [part for part in parts if not hasattr(part, "_hash")]
+            continue
+        waiting.pop()
+        own = _OWN.get(type(node))
+        object.__setattr__(node, "_hash", hash((type(node), own(node) if own else None, below)))
+    return root._hash
+
+
+_OWN: dict[type[Node], Callable[[Any], object]] = {
+    Chars: lambda node: node.ranges,
+    Literal: lambda node: node.data,
+    Words: lambda node: node.words,
+    Substrings: lambda node: node.text,
+    Network: lambda node: (node.edges, node.starts, node.ends),
+    Special: lambda node: node.name,
+    Repeat: lambda node: (node.low, node.high),
+    Separated: lambda node: node.kinds,
+    Fields: lambda node: (node.words, node.kinds, node.in_order),
+    Ref: lambda node: node.name,
+    Recursive: lambda node: (node.start, node.names),
+    Others: lambda node: (node.words, node.barred),
+    Spelled: lambda node: node.values,
+    Later: lambda node: (node.name, node.n_bytes),
+}
+"""What tells nodes of one kind apart besides their parts."""
 
 
 REFERS, GROWS, BOOLEAN, SPECIAL = 1, 2, 4, 8
 """What is below a node, as bits of its sum; its size stands above them."""
 _SIZE = 4
+SPELLINGS = 8
+"""Edges, about, for a character in all its spellings."""
 
 
 def _sum(root: Node) -> int:
@@ -316,6 +360,8 @@ def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
         case Others(words, _, _, barred):
             first, then = (size(part) for part in parts)
             return (1 + sum(map(len, words)) + sum(map(len, barred))) * (1 + first) + then
+        case Spelled(values):
+            return SPELLINGS * size(values)
         case Chars(ranges):
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
         case Network(edges):
@@ -366,6 +412,17 @@ _PARTS: dict[type[Node], Callable[[Any], tuple[Node, ...]]] = {
     Repeat: lambda node: (node.item,),
     Complement: lambda node: (node.item,),
 }
+
+
+def objects(root: Node) -> list[Node]:
+    """`root` and every node below it, each object once, in no order; takes no hashes."""
+    met = {id(root): root}
+    waiting = [root]
+    for node in waiting:
+        fresh = [part for part in children(node) if id(part) not in met]
+        met.update((id(part), part) for part in fresh)
+        waiting += fresh
+    return list(met.values())
 
 
 def descendants(root: Node) -> list[Node]:

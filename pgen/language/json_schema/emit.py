@@ -33,7 +33,7 @@ from pgen.language.json_schema.shapes import (
     Value,
 )
 from pgen.language.json_schema.shortest import NEVER, Lengths, Shortest, shortest_bytes
-from pgen.language.json_schema.spelling import QUOTE, body, dumped, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, body, dumped, laid_out, quoted, spelled
 
 FREE_DEPTH = 5
 """How deep values without a schema may nest in indented texts."""
@@ -140,7 +140,11 @@ class Emitter:
             return body(shape.low, shape.high)
         for keyword in strings.left_open(shape):
             self.open_places[keyword, shape.pointer] = None
-        return spelled(strings.values(shape))
+        return self.spelled(strings.values(shape))
+
+    def spelled(self, values: ir.Node) -> ir.Node:
+        """The bodies of JSON strings with these values."""
+        return spelled(values) if self.lengths is None else laid_out(values)
 
     def _reference(self, lazy: Lazy, depth: int, free: int) -> ir.Node:
         if self.layout.by_depth and depth > INDENTED_DEPTH:

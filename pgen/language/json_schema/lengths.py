@@ -47,6 +47,8 @@ def _sum(found: list[Bounds]) -> Bounds:
 
 def limited(node: ir.Node, low: int, high: int | None) -> ir.Node | None:
     """The members of `low` to `high` code points, or `None` where it takes an intersection to say so."""
+    if low == 0 and high is None:
+        return node
     least, most = bounds(node)
     if least >= low and (high is None or (most is not None and most <= high)):
         return node

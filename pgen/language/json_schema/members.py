@@ -190,7 +190,7 @@ class Members:
         known = self._known_names()
         names = [ir.intersect(*known, *(_side(p, hit) for p, hit in side.items())) for side, _ in ways]
         forms = zip(names, ways, strict=True)
-        return ir.union(*(self._undeclared(spelled(name, lean=True), value) for name, (_, value) in forms))
+        return ir.union(*(self._undeclared(self.emitter.spelled(name), value) for name, (_, value) in forms))
 
     def _known_names(self) -> list[ir.Node]:
         """The names that extra properties may have, as nodes to be intersected."""
@@ -206,7 +206,7 @@ class Members:
         """One undeclared property with any of the values that some pattern allows."""
         self._leave_open("patternProperties")
         values = join(item for rule in self.shape.extras for item in (*(v for _, v in rule.patterns), rule.otherwise))
-        return self._undeclared(spelled(ir.intersect(*self._known_names()), lean=True), values)
+        return self._undeclared(self.emitter.spelled(ir.intersect(*self._known_names())), values)
 
     def _undeclared(self, name: ir.Node, value: Shape) -> ir.Node:
         """An undeclared property whose name is spelled as in `name`."""

@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
+from pgen.language.base import late
 from pgen.language.json_schema.networks import with_spellings
 
 _SHORT = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
@@ -56,6 +57,17 @@ def spelled(node: ir.Node, lean: bool = False) -> ir.Node:
     return _spelled_parts(node, lean)
 
 
+def laid_out(node: ir.Node) -> ir.Node:
+    """`spelled` with as much as can be in one leaf, which is made of the automaton of the values."""
+    if ir.is_empty(node) or (ir.has_boolean(node) and not late("pgen.automata.nfa:text_fragment")(node).n_states):
+        return ir.EMPTY
+    if isinstance(node, ir.Repeat) and node.item == ir.ANY_CHAR and node.high is None:
+        return body(node.low, None)
+    if isinstance(node, ir.Concat) and node.parts[-1] == ir.ANY_TEXT:
+        return ir.concat(laid_out(ir.concat(*node.parts[:-1])), body(0, None))
+    return ir.Spelled(node)
+
+
 def _spelled_parts(node: ir.Node, lean: bool) -> ir.Node:
     parts = [spelled(part, lean) for part in ir.children(node)]
     if isinstance(node, ir.Concat):
@@ -88,21 +100,27 @@ def body(low: int, high: int | None) -> ir.Node:
 
 
 def others(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
-    """The bodies of JSON strings that are none of `words` and begin with none of `barred`, lean: as `spelled` has it.
+    """The bodies of JSON strings that are none of `words` and begin with none of `barred`, in one leaf.
 
-    In one leaf where words are plain.
+    Lean, as `spelled` has it, where all of these are plain.
     """
     # No such string has a lone surrogate.
     words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
-    if not (words or barred) or not all(map(is_plain, (*words, *barred))):
-        return other_than(words, barred)
+    if not all(map(is_plain, (*words, *barred))):
+        return laid_out(_other_texts(words, barred))
+    if not words and not barred:
+        return body(0, None)
     sorted_words, starts = (tuple(sorted(word.encode() for word in listed)) for listed in (words, barred))
     return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR), starts)
 
 
 def other_than(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
     """The same in plain nodes; all strings can be encoded."""
-    return spelled(ir.other_than((word.encode() for word in words), (word.encode() for word in barred)), lean=True)
+    return spelled(_other_texts(words, barred), lean=all(map(is_plain, (*words, *barred))))
+
+
+def _other_texts(words: Collection[str], barred: Collection[str]) -> ir.Node:
+    return ir.other_than((word.encode() for word in words), (word.encode() for word in barred))
 
 
 def quoted(node: ir.Node) -> ir.Node:

@@ -84,14 +84,16 @@ def outer_node(restriction: Restriction) -> ir.Node:
 def all_of(restrictions: Collection[Restriction]) -> ir.Node:
     """The strings that satisfy every restriction; words that are ruled out make one node."""
     words = [r.source for r in restrictions if r.kind == "other than"]
-    others = [node(r) for r in restrictions if r.kind != "other than"]
-    return ir.intersect(*others, ir.complement(ir.word_set(word.encode() for word in words)))
+    parts = [node(r) for r in restrictions if r.kind != "other than"]
+    if words:
+        parts.append(ir.complement(ir.word_set(word.encode() for word in words)))
+    return parts[0] if len(parts) == 1 else ir.intersect(*parts)
 
 
 @lru_cache(maxsize=4096)
 def held(restrictions: tuple[Restriction, ...]) -> tuple[Restriction, ...]:
     """Those that a mask can hold together: patterns are left out whose automata, or whose product, is too large."""
-    if _is_small(all_of(restrictions)):
+    if [r.kind for r in restrictions] == ["format"] or _is_small(all_of(restrictions)):
         return restrictions
     patterns = [r for r in restrictions if r.kind in ("pattern", "no pattern")]
     kept, failures = [r for r in restrictions if r not in patterns], 0
@@ -196,7 +198,7 @@ def _with_length(shape: StringShape) -> ir.Node | None:
 
 def _is_small(node: ir.Node) -> bool:
     """Whether the automaton of a node is small enough to be part of a mask."""
-    if any(isinstance(part, ir.Network) and weight(part) > MAX_RANGES for part in ir.descendants(node)):
+    if any(isinstance(part, ir.Network) and weight(part) > MAX_RANGES for part in ir.objects(node)):
         return False
     if not ir.has_boolean(node):
         return weight(node) <= MAX_WEIGHT
