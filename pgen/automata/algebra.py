@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.dfa import START, LazyDFA
 from pgen.automata.nfa import fragment, text_fragment
-from pgen.automata.pieces import Fragment, as_edges, as_jumps
+from pgen.automata.pieces import Fragment
 from pgen.automata.regular_product import product
 from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
@@ -154,19 +154,78 @@ def _pairs(left: Ints, right: Ints, left_start: int, right_start: int, positive:
 
 
 def _embedded(dfa: Complete) -> Fragment:
-    """A DFA as a fragment: state s becomes s + 2, a copy of the start becomes 0, acceptance jumps to 1."""
-    if len(dfa.table) < 2:
-        return Fragment(2, as_edges([]), as_jumps([]))
-    sources, classes = np.nonzero(np.diff(dfa.table, axis=1, prepend=-1))
-    targets, firsts = dfa.table[sources, classes], np.searchsorted(dfa.class_of, classes)
-    # A run of equal targets ends before the next change in its row, or at the last byte.
-    lasts = np.where(np.append(sources[1:] == sources[:-1], False), np.append(firsts[1:], 0) - 1, 255)
-    used = targets != 0
-    edges = np.stack([sources + 2, firsts, lasts, targets + 2], axis=1)[used].astype(np.int32)
-    opening = edges[edges[:, 0] == dfa.start + 2].copy()
-    opening[:, 0] = 0
-    accepting = np.flatnonzero(dfa.accepting) + 2
-    jumps = np.stack([accepting, np.ones_like(accepting)], axis=1).astype(np.int32)
-    if dfa.accepting[dfa.start]:
-        jumps = np.concatenate([np.array([[0, 1]], np.int32), jumps])
-    return Fragment(len(dfa.table) + 2, np.concatenate([opening, edges]), jumps)
+    """A DFA as a fragment without states that lead nowhere: a copy of the start becomes 0, acceptance jumps to 1."""
+    accepting = np.ascontiguousarray(dfa.accepting)
+    lasts = np.searchsorted(dfa.class_of, np.arange(1, dfa.table.shape[1] + 1)) - 1
+    return Fragment(*_live_rows(np.ascontiguousarray(dfa.table), accepting, dfa.start, lasts.astype(np.int32)))
+
+
+@njit(cache=True)
+def _live_rows(table: Ints, accepting: NDArray[np.bool_], start: int, lasts: Ints) -> tuple[int, Ints, Ints]:
+    """States, edges and jumps of `_embedded`; `lasts (C,)` are the last bytes of classes."""
+    n_states, n_classes = table.shape
+    names = _from_which_accepted(table, accepting)
+    if not names[start]:
+        return 2, np.empty((0, 4), np.int32), np.empty((0, 2), np.int32)
+    edges, n_edges = np.empty((2 * n_states * n_classes, 4), np.int32), 0
+    jumps, n_jumps = np.empty((n_states + 1, 2), np.int32), 0
+    count = 2
+    for state in range(n_states):
+        if names[state]:
+            names[state] = count
+            count += 1
+    for source in range(-1, n_states):
+        # The start comes twice: as state 0, which nothing enters, and as itself.
+        row, name = (start, 0) if source < 0 else (source, names[source])
+        if source >= 0 and name == 0:
+            continue
+        if accepting[row]:
+            jumps[n_jumps, 0], jumps[n_jumps, 1] = name, 1
+            n_jumps += 1
+        for symbol in range(n_classes):
+            target = names[table[row, symbol]]
+            if target == 0:
+                continue
+            low = lasts[symbol - 1] + 1 if symbol else 0
+            last = edges[n_edges - 1] if n_edges else edges[0]
+            if n_edges and last[0] == name and last[2] == low - 1 and last[3] == target:
+                last[2] = lasts[symbol]
+                continue
+            edges[n_edges, 0], edges[n_edges, 1] = name, low
+            edges[n_edges, 2], edges[n_edges, 3] = lasts[symbol], target
+            n_edges += 1
+    return count, edges[:n_edges].copy(), jumps[:n_jumps].copy()
+
+
+@njit(cache=True)
+def _from_which_accepted(table: Ints, accepting: NDArray[np.bool_]) -> Ints:
+    """`(n,)` whether acceptance can be reached from a state; never from row 0."""
+    n_states, n_classes = table.shape
+    before = np.zeros(n_states + 2, np.int64)
+    for state in range(n_states):
+        for symbol in range(n_classes):
+            if symbol == 0 or table[state, symbol] != table[state, symbol - 1]:
+                before[table[state, symbol] + 2] += 1
+    for state in range(n_states):
+        before[state + 2] += before[state + 1]
+    sources = np.empty(before[n_states + 1], np.int32)
+    for state in range(n_states):
+        for symbol in range(n_classes):
+            if symbol == 0 or table[state, symbol] != table[state, symbol - 1]:
+                sources[before[table[state, symbol] + 1]] = state
+                before[table[state, symbol] + 1] += 1
+    live, todo, n_todo = np.zeros(n_states, np.int32), np.empty(n_states, np.int32), 0
+    for state in range(1, n_states):
+        if accepting[state]:
+            live[state] = 1
+            todo[n_todo] = state
+            n_todo += 1
+    while n_todo:
+        n_todo -= 1
+        here = todo[n_todo]
+        for k in range(before[here], before[here + 1]):
+            if not live[sources[k]] and sources[k] > 0:
+                live[sources[k]] = 1
+                todo[n_todo] = sources[k]
+                n_todo += 1
+    return live

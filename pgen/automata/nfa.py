@@ -63,13 +63,15 @@ def fragment(node: ir.Node, share: bool = True) -> Fragment:
 
 
 def text_fragment(node: ir.Node) -> Fragment:
-    """The automaton of a set of texts, without rules; every state lies on a way to the end. No states without members."""
+    """The automaton of a set of texts, without rules; every state lies on a way to the end. No states: no members."""
     return _trimmed(node) if ir.has_boolean(node) else _apart(node)
 
 
 @lru_cache(maxsize=64)
 def _trimmed(node: ir.Node) -> Fragment:
-    return trim(_apart(node)).fragment
+    # Intersections and complements by themselves are trimmed as they are made.
+    found = _apart(node)
+    return found if isinstance(node, (ir.Intersect, ir.Complement)) and len(found.edges) else trim(found).fragment
 
 
 @lru_cache(maxsize=4096)

@@ -104,6 +104,8 @@ class Trimmed(NamedTuple):
 
 def trim(fragment: Fragment, usable: NDArray[np.bool_] | None = None, outside: Ints = NO_STATES) -> Trimmed:
     """Only the states on a path from start to end, by usable bytes (default: all); none at all if there is no path."""
+    if fragment.n_states == 0:
+        return Trimmed(fragment, NO_STATES)
     if usable is None:
         usable = np.ones(256, np.bool_)
     edges = fragment.edges[_passable(fragment.edges, usable)]

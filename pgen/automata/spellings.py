@@ -32,7 +32,10 @@ _LAST = np.array([0x7FF, 0xFFFF, 0x10FFFF, 0xFFFF, 0x10FFFF], np.int64)
 """The code points that are written in each way."""
 _LEAD = np.array([0xC0, 0xE0, 0xF0], np.int64)
 _N_DIGITS = np.array([2, 3, 4, 4, 6], np.int64)
-_REST = np.array([[6, 0, 0, 0, 0, 0], [12, 6, 0, 0, 0, 0], [18, 12, 6, 0, 0, 0], [12, 8, 4, 0, 0, 0], [18, 14, 10, 8, 4, 0]])
+_REST = np.array(
+    [[6, 0, 0, 0, 0, 0], [12, 6, 0, 0, 0, 0], [18, 12, 6, 0, 0, 0], [12, 8, 4, 0, 0, 0], [18, 14, 10, 8, 4, 0]],
+    np.int64,
+)
 """Bits behind each digit. High surrogates give two, four and four bits, low ones as well."""
 _LOW_SURROGATE = 3
 """The digit of a pair before which the second escape begins."""
@@ -183,7 +186,7 @@ def _template(ranges: Longs) -> tuple[int, Ints]:
 
 @njit(cache=True)
 def _numbers(edges: Ints, counts: Longs, tails: Longs, way: int, begin: int, low: int, high: int) -> None:
-    """The numbers of a range in digits, from a state to state 1; where all may follow, through the tails of this way."""
+    """The numbers of a range in digits, from a state to state 1; where all may follow, through tails in common."""
     todo, n_todo = np.empty((64, 4), np.int64), 1
     todo[0, 0], todo[0, 1], todo[0, 2], todo[0, 3] = begin, 0, low, high
     while n_todo > 0:

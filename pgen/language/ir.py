@@ -150,7 +150,7 @@ def union(*parts: Node) -> Node:
             ranges.extend(item.ranges)
         else:
             rest.append(item)
-    members = list(dict.fromkeys(rest)) if len(rest) > 1 else rest
+    members = _distinct(rest)
     if ranges:
         ranges.extend((ord(w), ord(w)) for w in _single_characters(words))
         words -= {w.encode() for w in _single_characters(words)}
@@ -158,6 +158,27 @@ def union(*parts: Node) -> Node:
     if words:
         members.insert(0, word_set(words))
     return members[0] if len(members) == 1 else Union(tuple(members)) if members else EMPTY
+
+
+def _distinct(nodes: list[Node]) -> list[Node]:
+    """Each node once; those that begin alike are hashed."""
+    if len(nodes) < 2 or len({_look(node) for node in nodes}) == len(nodes):
+        return nodes
+    return list(dict.fromkeys(nodes))
+
+
+def _look(node: Node) -> tuple[object, ...]:
+    """What equal nodes have in common, as far as it takes no walk through them."""
+    first = node.parts[0] if isinstance(node, Concat) else node
+    length = len(node.parts) if isinstance(node, Concat) else 1
+    match first:
+        case Literal(data):
+            return length, data
+        case Chars(ranges):
+            return length, ranges
+        case Repeat(_, low, high):
+            return length, low, high
+    return length, type(first)
 
 
 def word_set(words: Iterable[bytes]) -> Node:

@@ -76,16 +76,30 @@ def _limited_sequence(parts: tuple[ir.Node, ...], low: int, high: int | None) ->
     return None if inner is None else ir.concat(*parts[:at], inner, *parts[at + 1 :])
 
 
-@lru_cache(maxsize=16384)
 def weight(node: ir.Node) -> int:
     """About how many states a node needs."""
+    found: dict[int, int] = {}
+    waiting = [node]
+    while waiting:
+        here = waiting[-1]
+        parts = ir.children(here)
+        missing = [part for part in parts if id(part) not in found]
+        if missing:
+            waiting += missing
+        else:
+            waiting.pop()
+            found[id(here)] = _own_weight(here, sum([found[id(part)] for part in parts]))
+    return found[id(node)]
+
+
+def _own_weight(node: ir.Node, below: int) -> int:
     match node:
         case ir.Literal(data):
             return len(data)
         case ir.Words(words):
             return sum(map(len, words))
-        case ir.Repeat(item, low, high):
-            return weight(item) * max(1, low, high or 1)
+        case ir.Repeat(_, low, high):
+            return below * max(1, low, high or 1)
         case ir.Network(edges):
             return sum(len(ranges) for _, ranges, _ in edges)
-    return 1 + sum(weight(part) for part in ir.children(node))
+    return 1 + below

@@ -14,9 +14,10 @@ import json
 import math
 import string
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pgen.language import ir
 from pgen.language.base import late
@@ -197,13 +198,17 @@ def _of_string(shape: StringShape) -> int:
         if only.kind == "format" and shape.low <= SHORTEST[only.source]:
             return 2 + SHORTEST[only.source]
     values = strings.values(shape)
-    try:
-        return _sum(2, shortest_member(values, n_bytes_of_character))
-    except Untold:
-        # A character beyond ASCII is cheapest as the bytes it has.
-        costs = tuple(n_bytes_of_character(byte) if byte < 0x80 else 1 for byte in range(256))
-        found: int | None = late("pgen.automata.growth:cheapest_member")(values, costs)
-        return NEVER if found is None else _sum(2, found)
+    if not ir.has_boolean(values):
+        with suppress(Untold):
+            return _sum(2, shortest_member(values, n_bytes_of_character))
+    found: int | None = late("pgen.automata.growth:cheapest_member")(values, _byte_costs())
+    return NEVER if found is None else _sum(2, found)
+
+
+@cache
+def _byte_costs() -> tuple[int, ...]:
+    """What each byte of a text adds to its shortest spelling; a character beyond ASCII is cheapest as it is."""
+    return tuple(n_bytes_of_character(byte) if byte < 0x80 else 1 for byte in range(256))
 
 
 def shortest_bytes(node: ir.Node) -> int:

@@ -106,12 +106,14 @@ def others(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
     """
     # No such string has a lone surrogate.
     words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
-    if not all(map(is_plain, (*words, *barred))):
-        return laid_out(_other_texts(words, barred))
     if not words and not barred:
         return body(0, None)
+    if not all(map(str.isascii, (*words, *barred))):
+        return laid_out(_other_texts(words, barred))
     sorted_words, starts = (tuple(sorted(word.encode() for word in listed)) for listed in (words, barred))
-    return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR), starts)
+    if all(map(is_plain, (*words, *barred))):
+        return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR), starts)
+    return ir.Spelled(ir.Others(sorted_words, ir.ANY_CHAR, ir.ANY_CHAR, starts))
 
 
 def other_than(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:

@@ -202,8 +202,6 @@ def _is_small(node: ir.Node) -> bool:
         return False
     if not ir.has_boolean(node):
         return weight(node) <= MAX_WEIGHT
-    if 2 ** min(weight(node), 64) <= MAX_STATES:
-        return True
     return bool(late("pgen.automata.algebra:is_small")(node, MAX_STATES))
 
 

@@ -12,6 +12,7 @@ around in other repeats, is for `looking.py`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import accumulate
 
 from pgen.errors import UnsupportedFeature
@@ -131,7 +132,7 @@ def _plain(tree: Tree) -> ir.Node:
         case Words(texts):
             return _words(texts)
         case Charset(ranges):
-            return ir.chars(ranges)
+            return _class(ranges)
         case Sequence(items):
             return ir.concat(*map(_plain, items))
         case Alternation(branches):
@@ -139,6 +140,12 @@ def _plain(tree: Tree) -> ir.Node:
         case Repeated(item, low, high):
             return ir.repeat(_plain(item), low, high)
     raise AssertionError(f"{tree} looks around")
+
+
+@lru_cache(maxsize=1024)
+def _class(ranges: ir.Ranges) -> ir.Node:
+    """One object for the classes that a pattern repeats, so that what is noted of it is found once."""
+    return ir.chars(ranges)
 
 
 def _words(texts: tuple[str, ...]) -> ir.Node:

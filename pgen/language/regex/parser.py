@@ -45,6 +45,8 @@ _PLAIN = re.compile(r"[^\\\[\](){}*+?.^$|#\s]+")
 _WORDS = re.compile(r"[^\\\[\](){}*+?.^$|]*\|[^\\\[\](){}*+?.^$]*(?=\)|\Z)")
 _WORDS_X = re.compile(r"[^\\\[\](){}*+?.^$|#\s]*\|[^\\\[\](){}*+?.^$#\s]*(?=\)|\Z)")
 """A whole alternation of plain words, without and with the VERBOSE flag."""
+_CLASS = re.compile(r"\[\^?(?:\\.|[^\]\\])+\]")
+"""A class, which patterns tend to repeat."""
 
 _QUANTIFIERS = ("*", "+", "?", "{")
 _BLANK = " \t\n\r\v\f"
@@ -73,6 +75,7 @@ class _Parser:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.groups = Groups()
+        self._classes: dict[tuple[str, bool], Charset] = {}
 
     def alternation(self, flags: str, depth: int) -> Tree:
         """Branches up to a closing parenthesis or the end."""
@@ -182,7 +185,7 @@ class _Parser:
             case "(":
                 return _Item(self._group(flags, depth, start), "atom")
             case "[":
-                tree = Charset(escapes.bracketed(source, start, ascii_only="a" in flags))
+                tree = self._class(start, flags)
                 written = source.pattern[start : source.at]
                 # Python's `re`, which is asked about case, knows no properties.
                 written = f"[{class_text(tree.ranges)}]" if "\\p" in written.lower() else written
@@ -197,6 +200,18 @@ class _Parser:
             case "\\":
                 return self._escape(flags, start)
         return _Item(self._cased(Text(char), flags, re.escape(char)), "atom")
+
+    def _class(self, start: int, flags: str) -> Charset:
+        """The class whose bracket is behind the cursor; one that is written the same again is the same object."""
+        source, ascii_only = self.source, "a" in flags
+        written = _CLASS.match(source.pattern, start)
+        if written and (known := self._classes.get((written[0], ascii_only))):
+            source.at = written.end()
+            return known
+        tree = Charset(escapes.bracketed(source, start, ascii_only=ascii_only))
+        if written and source.at == written.end():
+            self._classes[written[0], ascii_only] = tree
+        return tree
 
     def _escape(self, flags: str, start: int) -> _Item:
         source = self.source
