@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numba import njit
@@ -39,6 +40,9 @@ from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.limits import current
 
+MAX_IN_ROW = 8
+"""Repeats of a character up to which its copies are noted one by one."""
+
 
 @lru_cache(maxsize=64)
 def fragment(node: ir.Node, share: bool = True) -> Fragment:
@@ -62,16 +66,14 @@ def fragment(node: ir.Node, share: bool = True) -> Fragment:
     return builder.fragment(np.array(begins, np.int32))
 
 
+@lru_cache(maxsize=64)
 def text_fragment(node: ir.Node) -> Fragment:
     """The automaton of a set of texts, without rules; every state lies on a way to the end. No states: no members."""
-    return _trimmed(node) if ir.has_boolean(node) else _apart(node)
-
-
-@lru_cache(maxsize=64)
-def _trimmed(node: ir.Node) -> Fragment:
-    # Intersections and complements by themselves are trimmed as they are made.
     found = _apart(node)
-    return found if isinstance(node, (ir.Intersect, ir.Complement)) and len(found.edges) else trim(found).fragment
+    # Intersections and complements by themselves are trimmed as they are made, and elsewhere nothing has to be.
+    if not ir.has_boolean(node) or (isinstance(node, (ir.Intersect, ir.Complement)) and len(found.edges)):
+        return found
+    return trim(found).fragment
 
 
 @lru_cache(maxsize=4096)
@@ -207,8 +209,19 @@ class Builder:
         elif (low, high) == (0, 1):
             self._tape.jump(start, end)
             self._waiting.append((item, start, end))
+        elif high is not None and high <= MAX_IN_ROW and isinstance(item, ir.Chars):
+            self._row(leaf(item), low, high, start, end)
         else:
             self._place(self._copies(item, low, high), start, end)
+
+    def _row(self, item: Fragment, low: int, high: int, start: int, end: int) -> None:
+        """A few copies, one after the other: those from the one before `low` on may be the last."""
+        first = self._tape.new(high - 1)
+        points = [start, *range(first, first + high - 1), end]
+        for count, (here, there) in enumerate(pairwise(points)):
+            self._place(item, here, there)
+            if low <= count:
+                self._tape.jump(here, end)
 
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
         inside, symbol = self._inner(), self._call(node)

@@ -7,16 +7,24 @@ varying length; elsewhere an intersection counts, which multiplies the sizes of 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from pgen.language import ir
 
+T = TypeVar("T")
+
 Bounds = tuple[int, int | None]
+Known = Mapping[int, Bounds]
+"""Bounds of nodes by their identity."""
 
 
-@lru_cache(maxsize=16384)
-def bounds(node: ir.Node) -> Bounds:
-    """Lower and upper bounds on the lengths of the members (`None`: not known to be bounded)."""
+def limited(node: ir.Node, low: int, high: int | None) -> ir.Node | None:
+    """The members of `low` to `high` code points, or `None` where it takes an intersection to say so."""
+    return node if low == 0 and high is None else _limited(node, low, high, _folded(node, _own_bounds))
+
+
+def _own_bounds(node: ir.Node, parts: list[Bounds]) -> Bounds:
     match node:
         case ir.Chars():
             return 1, 1
@@ -25,17 +33,15 @@ def bounds(node: ir.Node) -> Bounds:
         case ir.Words(words):
             lengths = [len(word.decode()) for word in words]
             return min(lengths), max(lengths)
-        case ir.Concat(parts):
-            return _sum([bounds(part) for part in parts])
-        case ir.Union(parts):
-            found = [bounds(part) for part in parts]
-            highs = [high for _, high in found if high is not None]
-            return min(low for low, _ in found), max(highs) if len(highs) == len(found) else None
-        case ir.Intersect(parts):
-            found = [bounds(part) for part in parts]
-            return max(low for low, _ in found), min((high for _, high in found if high is not None), default=None)
-        case ir.Repeat(item, low, high):
-            least, most = bounds(item)
+        case ir.Concat():
+            return _sum(parts)
+        case ir.Union():
+            highs = [high for _, high in parts if high is not None]
+            return min(low for low, _ in parts), max(highs) if len(highs) == len(parts) else None
+        case ir.Intersect():
+            return max(low for low, _ in parts), min((high for _, high in parts if high is not None), default=None)
+        case ir.Repeat(_, low, high):
+            ((least, most),) = parts
             return least * low, None if high is None or most is None else most * high
     return 0, None
 
@@ -45,11 +51,8 @@ def _sum(found: list[Bounds]) -> Bounds:
     return sum(low for low, _ in found), sum(highs) if len(highs) == len(found) else None
 
 
-def limited(node: ir.Node, low: int, high: int | None) -> ir.Node | None:
-    """The members of `low` to `high` code points, or `None` where it takes an intersection to say so."""
-    if low == 0 and high is None:
-        return node
-    least, most = bounds(node)
+def _limited(node: ir.Node, low: int, high: int | None, known: Known) -> ir.Node | None:
+    least, most = known[id(node)]
     if least >= low and (high is None or (most is not None and most <= high)):
         return node
     if (most is not None and most < low) or (high is not None and least > high):
@@ -59,47 +62,51 @@ def limited(node: ir.Node, low: int, high: int | None) -> ir.Node | None:
             highs = [n for n in (last, high) if n is not None]
             return ir.repeat(item, max(fewest, low), min(highs, default=None))
         case ir.Union(parts):
-            found = [limited(part, low, high) for part in parts]
+            found = [_limited(part, low, high, known) for part in parts]
             return None if None in found else ir.union(*(part for part in found if part is not None))
         case ir.Concat(parts):
-            return _limited_sequence(parts, low, high)
+            return _limited_sequence(parts, low, high, known)
     return None
 
 
-def _limited_sequence(parts: tuple[ir.Node, ...], low: int, high: int | None) -> ir.Node | None:
-    varying = [i for i, part in enumerate(parts) if bounds(part)[0] != bounds(part)[1]]
+def _limited_sequence(parts: tuple[ir.Node, ...], low: int, high: int | None, known: Known) -> ir.Node | None:
+    varying = [i for i, part in enumerate(parts) if known[id(part)][0] != known[id(part)][1]]
     if len(varying) != 1:
         return None
     at = varying[0]
-    fixed = sum(bounds(part)[0] for i, part in enumerate(parts) if i != at)
-    inner = limited(parts[at], max(0, low - fixed), None if high is None else high - fixed)
+    fixed = sum(known[id(part)][0] for i, part in enumerate(parts) if i != at)
+    inner = _limited(parts[at], max(0, low - fixed), None if high is None else high - fixed, known)
     return None if inner is None else ir.concat(*parts[:at], inner, *parts[at + 1 :])
 
 
 def weight(node: ir.Node) -> int:
     """About how many states a node needs."""
-    found: dict[int, int] = {}
-    waiting = [node]
-    while waiting:
-        here = waiting[-1]
-        parts = ir.children(here)
-        missing = [part for part in parts if id(part) not in found]
-        if missing:
-            waiting += missing
-        else:
-            waiting.pop()
-            found[id(here)] = _own_weight(here, sum([found[id(part)] for part in parts]))
-    return found[id(node)]
+    return _folded(node, _own_weight)[id(node)]
 
 
-def _own_weight(node: ir.Node, below: int) -> int:
+def _own_weight(node: ir.Node, parts: list[int]) -> int:
     match node:
         case ir.Literal(data):
             return len(data)
         case ir.Words(words):
             return sum(map(len, words))
         case ir.Repeat(_, low, high):
-            return below * max(1, low, high or 1)
+            return sum(parts) * max(1, low, high or 1)
         case ir.Network(edges):
             return sum(len(ranges) for _, ranges, _ in edges)
-    return 1 + below
+    return 1 + sum(parts)
+
+
+def _folded(root: ir.Node, combine: Callable[[ir.Node, list[T]], T]) -> dict[int, T]:
+    """What `combine` makes of each node and its parts, by identity."""
+    found: dict[int, T] = {}
+    waiting = [root]
+    while waiting:
+        parts = ir.children(waiting[-1])
+        missing = [part for part in parts if id(part) not in found]
+        if missing:
+            waiting += missing
+        else:
+            node = waiting.pop()
+            found[id(node)] = combine(node, [found[id(part)] for part in parts])
+    return found
