@@ -28,6 +28,7 @@ from pgen.automata.pieces import (
     characters,
     network,
     others,
+    packed,
     substrings,
     word_trie,
 )
@@ -310,6 +311,8 @@ def leaf(node: ir.Node) -> Fragment:
             return network(node)
         case ir.Spelled(values):
             return spelled(text_fragment(values))
+        case ir.Packed(edges, jumps):
+            return packed(edges, jumps)
     raise AssertionError(f"{type(node).__name__} is no leaf")
 
 

@@ -120,6 +120,14 @@ def network(node: ir.Network) -> Fragment:
     return Fragment(len(states), as_edges(edges), as_jumps(jumps))
 
 
+def packed(edges: bytes, jumps: bytes) -> Fragment:
+    """`ir.Packed`: as it is."""
+    rows = np.array(np.frombuffer(edges, np.int32)).reshape(-1, 4)
+    return Fragment(
+        int(rows.max(axis=0)[[0, 3]].max()) + 1, rows, np.array(np.frombuffer(jumps, np.int32)).reshape(-1, 2)
+    )
+
+
 def others(words: tuple[bytes, ...], barred: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragment:
     """`ir.Others`: a trie, from whose states the ways of `first` (of `then`, where no word goes on) lead to a loop."""
     listed = sorted({*barred, *(word for word in words if not word.startswith(barred))}) if barred else words

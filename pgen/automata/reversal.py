@@ -30,6 +30,8 @@ def _combined(node: ir.Node, value: Callable[[ir.Node], ir.Node]) -> ir.Node:
             return ir.Substrings(text[::-1])
         case ir.Network(edges, starts, ends):
             return ir.Network(tuple((target, ranges, source) for source, ranges, target in edges), ends, starts)
+        case ir.Packed():
+            return _combined(ir.unpacked(node), value)
         case ir.Concat(parts):
             return ir.concat(*map(value, reversed(parts)))
         case ir.Separated(separator, items, kinds):

@@ -27,7 +27,7 @@ MAX_LOOP = 300
 MAX_TAIL = 8
 """Parts of a sequence that a shared tail may have."""
 
-_LEAVES = (ir.Literal, ir.Words, ir.Chars, ir.Others, ir.Spelled, ir.Later)
+_LEAVES = (ir.Literal, ir.Words, ir.Chars, ir.Others, ir.Packed, ir.Spelled, ir.Later)
 
 
 def is_atom(node: ir.Node) -> bool:

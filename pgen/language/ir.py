@@ -11,6 +11,7 @@ Complement is relative to the valid UTF-8 strings, following the design.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -26,6 +27,7 @@ from pgen.language.nodes import Literal as Literal
 from pgen.language.nodes import Network as Network
 from pgen.language.nodes import Node as Node
 from pgen.language.nodes import Others as Others
+from pgen.language.nodes import Packed as Packed
 from pgen.language.nodes import Ranges as Ranges
 from pgen.language.nodes import Recursive as Recursive
 from pgen.language.nodes import Ref as Ref
@@ -116,6 +118,31 @@ def network(edges: Iterable[tuple[int, Ranges, int]], starts: Iterable[int], end
         if valid := tuple(without_surrogates(normal_ranges(ranges))):
             kept[source, valid, target] = None
     return Network(tuple(kept), tuple(starts), tuple(ends))
+
+
+def packed(edges: Sequence[int], jumps: Sequence[int]) -> Node:
+    """A `Packed` network of edges, four integers each, and jumps, two each."""
+    return Packed(array("i", edges).tobytes(), array("i", jumps).tobytes())
+
+
+def unpacked(node: Packed) -> Network:
+    """The same texts as a network without jumps."""
+    edges, jumps = array("i", node.edges), array("i", node.jumps)
+    reached: dict[int, set[int]] = {}
+    for source, target in zip(jumps[::2], jumps[1::2], strict=True):
+        reached.setdefault(source, set()).add(target)
+    closures = {0: {0}, **{target: {target} for target in edges[3::4]}}
+    for closure in closures.values():
+        waiting = list(closure)
+        while waiting:
+            fresh = reached.get(waiting.pop(), set()) - closure
+            closure |= fresh
+            waiting += fresh
+    ways: dict[int, list[tuple[Ranges, int]]] = {}
+    for source, low, high, target in zip(*(edges[i::4] for i in range(4)), strict=True):
+        ways.setdefault(source, []).append((((low, high),), target))
+    found = [(state, *way) for state, closure in closures.items() for here in closure for way in ways.get(here, ())]
+    return Network(tuple(found), (0,), tuple(state for state, closure in closures.items() if 1 in closure))
 
 
 def concat(*parts: Node) -> Node:

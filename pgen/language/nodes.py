@@ -2,8 +2,7 @@
 
 Equality is of structure. Each node keeps a hash of its structure, where equal hashes meet a digest, too,
 and apart from these its size and whether it mentions rules: all made when first asked for, bottom up and
-without recursion; so comparing and hashing large nodes costs nothing. Nodes are made
-by the constructors of `pgen.language.ir`.
+without recursion; so comparing and hashing large nodes costs nothing. `pgen.language.ir` constructs them.
 """
 
 from __future__ import annotations
@@ -79,6 +78,18 @@ class Network(Node):
     edges: tuple[tuple[int, Ranges, int], ...]
     starts: tuple[int, ...]
     ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packed(Node):
+    """The texts along the ways of a graph of ASCII characters from state 0, which none leads to, to state 1, the last.
+
+    In 32-bit integers: source, first and last character and target of edges, source and target of jumps, which read
+    nothing. No member is empty, and every state is on a way.
+    """
+
+    edges: bytes
+    jumps: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -276,6 +287,7 @@ _OWN: dict[type[Node], Callable[[Any], object]] = {
     Ref: lambda node: node.name,
     Recursive: lambda node: (node.start, node.names),
     Others: lambda node: (node.words, node.barred),
+    Packed: lambda node: node.edges,
     Spelled: lambda node: node.values,
     Later: lambda node: (node.name, node.n_bytes),
 }
@@ -333,8 +345,7 @@ def has_boolean(node: Node) -> bool:
 
 def special_names(node: Node) -> list[str]:
     """The names of the special tokens that a node mentions; at no cost where there are none."""
-    named = descendants(node) if _sum(node) & SPECIAL else []
-    return [part.name for part in named if isinstance(part, Special)]
+    return [p.name for p in (descendants(node) if _sum(node) & SPECIAL else ()) if isinstance(p, Special)]
 
 
 _OWN_BITS: dict[type[Node], int] = {
@@ -366,6 +377,8 @@ def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
             return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
         case Network(edges):
             return 1 + sum([1 if high < 128 else 4 for _, ranges, _ in edges for _, high in ranges])
+        case Packed(edges):
+            return 1 + len(edges) // 16
         case Repeat(_, low, high):
             return below * max(1, low + 1 if high is None else high)
         case Separated(_, items):
@@ -397,8 +410,7 @@ def _fields(node: Node) -> tuple[str, ...]:
 
 def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node."""
-    parts = _PARTS.get(type(node))
-    return () if parts is None else parts(node)
+    return parts(node) if (parts := _PARTS.get(type(node))) else ()
 
 
 _PARTS: dict[type[Node], Callable[[Any], tuple[Node, ...]]] = {

@@ -70,6 +70,8 @@ def _characters(node: ir.Node) -> ir.Ranges:
                 found += ((ord(char), ord(char)) for char in set(text))
             case ir.Network(edges):
                 found += (pair for _, ranges, _ in edges for pair in ranges)
+            case ir.Packed():
+                found += (pair for _, ranges, _ in ir.unpacked(part).edges for pair in ranges)
             case ir.Complement() | ir.AnyByte():
                 return ((0, ir.MAX_CODE_POINT),)
     return ir.normal_ranges(found)

@@ -130,6 +130,8 @@ def derivative(node: ir.Node, byte: int) -> ir.Node:
             return RawNot(derivative(item, byte))
         case ir.Separated():
             return derivative(ir.spelled_out(node), byte)
+        case ir.Packed():
+            return derivative(ir.unpacked(node), byte)
         case ir.Network(edges, starts, ends):
             steps = [(r, ir.Network(edges, (target,), ends)) for source, r, target in edges if source in starts]
             return ir.union(*(ir.concat(derivative(ir.chars(r), byte), rest) for r, rest in steps))

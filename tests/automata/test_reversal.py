@@ -1,6 +1,6 @@
 """Reversal, networks and splits against derivatives and against trying every cut."""
 
-from itertools import product
+from itertools import chain, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,8 +25,18 @@ networks = st.builds(
     st.lists(states, min_size=1, max_size=2),
     st.lists(states, min_size=1, max_size=2),
 )
+# From 0 over 2 and 3 to 1, as packed networks have to be, and whatever else there is.
+packed_edges = st.tuples(st.sampled_from([0, 2, 3]), st.just(0x61), st.sampled_from([0x61, 0x7F]), st.integers(1, 3))
+packed_jumps = st.sampled_from([(2, 1), (2, 3), (3, 2), (3, 1)])
+packed = st.builds(
+    lambda edges, jumps: ir.packed([*PACKED_WAY, *chain(*edges)], list(chain(*jumps))),
+    st.lists(packed_edges, max_size=3),
+    st.lists(packed_jumps, max_size=3),
+)
+PACKED_WAY = (0, 0x61, 0x62, 2, 2, 0x61, 0x61, 3, 3, 0x61, 0x61, 1)
 leaves = st.one_of(
     networks,
+    packed,
     texts.map(ir.literal),
     texts.map(ir.Substrings),
     st.lists(texts.map(str.encode), min_size=1, max_size=3).map(ir.word_set),
@@ -65,6 +75,15 @@ def test_networks_are_those_of_derivatives(network):
     except pgen.LimitExceeded:
         return
     assert acceptor.completable(network, b"\xc3") == expected
+
+
+@given(packed, st.lists(st.text("ab\x7f", max_size=5), max_size=20))
+@settings(max_examples=40)
+def test_packed_networks_are_networks(node, members):
+    network = ir.unpacked(node)
+    assert acceptor.difference(node, network) is None
+    for text in ["", "a", "aa", "aaa", "baa", *members]:
+        assert acceptor.accepts(node, text.encode()) == derivatives.matches(network, text.encode()), text
 
 
 @given(nodes)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 from decimal import Decimal
 from typing import Any
 
 import jsonschema
+import number_trees
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,12 +18,18 @@ from hypothesis import strategies as st
 import pgen
 from pgen.automata import acceptor
 from pgen.automata.acceptor import accepts as matches
+from pgen.automata.growth import cheapest_member
+from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import trim
+from pgen.automata.reversal import backwards
 from pgen.language import ir
 from pgen.language.json_schema import JSONSchema, numbers
-from pgen.language.json_schema.numbers import MAX_DIGITS, integers
+from pgen.language.json_schema.numbers import MAX_DIGITS
+from pgen.language.json_schema.shapes import NumberShape
+from pgen.language.json_schema.spelling import spelled
 from pgen.language.json_schema.values import is_valid
+from pgen.testing import derivatives
 
 BOUNDS = st.one_of(
     st.integers(-120, 120),
@@ -97,9 +105,10 @@ def test_integers_are_exact_where_floats_are_not() -> None:
 
 @given(st.integers(-2000, 2000), st.integers(0, 3000), st.integers(-5000, 5000))
 def test_integer_ranges(low: int, width: int, number: int) -> None:
-    node = integers(low, low + width)
-    assert matches(node, str(number).encode()) == (low <= number <= low + width)
-    assert not matches(node, b"-0")
+    high = low + width
+    node = numbers.number(NumberShape(True, Decimal(low), Decimal(high), plain=True))
+    assert matches(node, str(number).encode()) == (low <= number <= high)
+    assert matches(node, b"-0") == (low <= 0 <= high)
     assert not matches(node, f"0{abs(number)}".encode())
 
 
@@ -146,13 +155,9 @@ def test_other_steps_are_residual_and_exact_in_decimals() -> None:
 
 
 def test_nodes_stay_small() -> None:
-    assert (
-        size(JSONSchema({"type": "number", "minimum": -1.2345678901234567e-5, "exclusiveMaximum": 7.1e18}).node) < 1500
-    )
-
-
-def size(node: ir.Node) -> int:
-    return 1 + sum(map(size, ir.children(node)))
+    schema = {"type": "number", "minimum": -1.2345678901234567e-5, "exclusiveMaximum": 7.1e18}
+    assert ir.size(JSONSchema(schema).node) < 400
+    assert ir.size(JSONSchema({"type": "number", "minimum": 0, "maximum": 100}).node) < 100
 
 
 @pytest.mark.parametrize(
@@ -168,17 +173,102 @@ def test_negative_zero_is_zero(schema: dict[str, Any]) -> None:
         assert language.matches(text) == validator.is_valid(json.loads(text))
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_long_bounds_are_graphs_with_the_same_numbers(seed, monkeypatch):
-    """With graphs for bounds of any length: every state of the laid automaton leads on, and just the numbers are in."""
-    monkeypatch.setattr(numbers, "MAX_SPELLED", 0)
+def random_bound(rng: random.Random) -> Decimal:
+    texts = {
+        "short": str(rng.randint(0, 1200)),
+        "round": str(10 ** rng.randint(0, 20) - rng.randint(0, 1)),
+        "decimal": f"{rng.uniform(0, 20):.{rng.randint(1, 3)}f}",
+        "float": repr(rng.uniform(0, 20)),
+        "power": f"{rng.uniform(1, 10)}e{rng.randint(-330, 310)}",
+        "inexact": str(2 ** rng.randint(50, 70) + rng.randint(-2, 2)),
+        "long": str(rng.randint(1, 10 ** rng.randint(1, 40))),
+        "huge": str(rng.randint(10**299, 10 ** rng.randint(300, 312))),
+        "last": rng.choice(["0", "1", "1e16", "1e-4", "9.5e-5", "5e-324", "4e-324", repr(sys.float_info.max)]),
+        "nines": f"{rng.randint(0, 30)}.{'9' * rng.randint(1, 25)}",
+        "zeros": f"{rng.randint(0, 3)}.{'0' * rng.randint(1, 22)}{rng.randint(0, 9)}",
+    }
+    return Decimal(rng.choice(["", "-"]) + rng.choice(list(texts.values())))
+
+
+def random_shape(rng: random.Random) -> NumberShape:
+    low, high = (random_bound(rng) if rng.random() < 0.7 else None for _ in "ab")
+    if low is not None and rng.random() < 0.3:
+        high = low if low.adjusted() > 5 else low + rng.randint(0, 3) * Decimal(1).scaleb(-rng.randint(0, 22))
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    is_open = [bound is not None and rng.random() < 0.3 for bound in (low, high)]
+    steps = rng.choice([(), (), (Decimal("0.01"),), (Decimal("0.1"), Decimal("0.001")), (Decimal(1),)])
+    integer = rng.random() < 0.35
+    return NumberShape(integer, low, high, *is_open, steps, plain=integer and rng.random() < 0.3)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_graphs_have_the_numbers_of_trees(seed: int) -> None:
+    """And every state is on a way, so that lengths, sizes and masks are what they are for trees."""
     rng = random.Random(seed)
-    low, high = sorted(
-        rng.choice([rng.randint(0, 10 ** rng.randint(1, 4)), 10 ** rng.randint(0, 3), 999]) for _ in "ab"
-    )
-    node = numbers.integers(low, high)
-    language = pgen.Language(node, description="integers")
-    assert [n for n in range(1200) if language.matches(str(n))] == [n for n in range(1200) if low <= n <= high]
-    assert not language.matches(f"0{high}") and language.matches(str(high)) and not language.matches(str(high + 1))
-    laid = fragment(node)
+    for _ in range(3):
+        has_the_numbers_of_trees(random_shape(rng))
+
+
+@pytest.mark.parametrize("bound", [2**53 + 1, 2**53 + 3, -(2**54) - 2, 10**17 + 9])
+@pytest.mark.parametrize("integer", [False, True])
+def test_integers_that_are_no_floats_bound_integers_alone(bound: int, integer: bool) -> None:
+    has_the_numbers_of_trees(NumberShape(integer, low=Decimal(bound)))
+    has_the_numbers_of_trees(NumberShape(integer, high=Decimal(bound)))
+    has_the_numbers_of_trees(NumberShape(integer, Decimal(bound - 1), Decimal(bound)))
+    has_the_numbers_of_trees(NumberShape(integer, Decimal(bound), Decimal(bound + 2)))
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_bounds_beside_the_largest_float(is_open: bool, more: int) -> None:
+    """It is a little more than the shortest decimal that reads as it."""
+    for largest in (int(Decimal(repr(sys.float_info.max))) + more, int(sys.float_info.max) + more):
+        has_the_numbers_of_trees(NumberShape(low=Decimal(largest), low_open=is_open))
+        has_the_numbers_of_trees(NumberShape(high=Decimal(-largest), high_open=is_open))
+        has_the_numbers_of_trees(NumberShape(high=Decimal(largest), high_open=is_open))
+
+
+def has_the_numbers_of_trees(shape: NumberShape) -> None:
+    graph, tree = numbers.number(shape), number_trees.number(shape)
+    assert acceptor.difference(graph, tree) is None, shape
+    assert cheapest_member(graph, (1,) * 256) == cheapest_member(tree, (1,) * 256), shape
+    if graph != ir.EMPTY:
+        is_well_laid(graph, tree)
+
+
+def is_well_laid(graph: ir.Node, tree: ir.Node) -> None:
+    laid = fragment(graph)
     assert trim(laid).fragment.n_states == laid.n_states
+    assert 0 not in laid.edges[:, 3] and 1 not in laid.edges[:, 0] and not {0, 1}.intersection(laid.jumps[:, 0])
+    assert ir.size(graph) == 1 + len(laid.edges)
+    assert longest(laid) == longest(trim(fragment(tree)).fragment)
+
+
+@pytest.mark.parametrize("shape", [NumberShape(), NumberShape(True), NumberShape(True, plain=True)], ids=str)
+def test_all_numbers_are_those_of_trees(shape: NumberShape) -> None:
+    has_the_numbers_of_trees(shape)
+
+
+@pytest.mark.parametrize("low", ["10", "3", "0.5", "-2"])
+@pytest.mark.parametrize("other", ["3", "2.5", "1e16", "-1e-7"])
+def test_intersections_of_numbers_have_the_larger_bound(low: str, other: str) -> None:
+    shapes = [NumberShape(low=Decimal(bound)) for bound in (low, other)]
+    joint = NumberShape(low=max(Decimal(low), Decimal(other)))
+    assert acceptor.difference(ir.intersect(*map(numbers.number, shapes)), numbers.number(joint)) is None
+    assert (
+        acceptor.difference(ir.intersect(*map(ir.unpacked, map(numbers.number, shapes))), numbers.number(joint)) is None
+    )
+
+
+def test_numbers_in_other_operations() -> None:
+    node = numbers.number(NumberShape(True, Decimal(7), Decimal(12)))
+    texts = [str(n) + end for n in range(5, 15) for end in ("", ".0", ".", "0")]
+    members = [text for text in texts if matches(node, text.encode())]
+    assert members == [str(n) + end for n in range(7, 13) for end in ("", ".0")]
+    assert [text for text in texts if derivatives.matches(node, text.encode())] == members
+    assert [text for text in texts if matches(backwards(node), text[::-1].encode())] == members
+    assert [text for text in texts if matches(spelled(node), text.encode())] == members
+    assert matches(spelled(node), b"\\u0031\\u0032") and not matches(spelled(node, lean=True), b"\\u0031\\u0032")
+    ended = pgen.until("8", pgen.Language(node, description="numbers"))
+    assert [text for text in texts if ended.matches(text + "8")] == [text for text in members if "8" not in text]

@@ -1,11 +1,10 @@
-"""Numbers between bounds as nodes over their decimal spellings.
+"""Numbers between bounds as one leaf: the graph of their decimal spellings.
 
 Python reads `7` as an integer and compares it exactly; it reads `7.0` as the
 nearest float. So integers are bounded exactly, and spellings with a fraction by
 the shortest decimals of the outermost floats within the bounds: rounding is
 monotone, hence everything between those decimals reads as a float within the
-bounds, exclusive ones included. Texts of digits are compared from the left,
-with one branch a digit: nodes have size O(digits).
+bounds, exclusive ones included. Linear in the digits (`pgen.language.json_schema.digits`).
 """
 
 from __future__ import annotations
@@ -13,16 +12,15 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from pgen.language import ir
+from pgen.language.json_schema.digits import END, MAX_DIGITS, NONE, Graph, Tails, Way
 from pgen.language.json_schema.shapes import NumberShape
-
-MAX_DIGITS = 64
-"""The longest run of digits where no bound says otherwise."""
 
 PLACES = 20
 """Digits after the point in bounded numbers: what `json.dumps` needs for plain decimals."""
@@ -30,17 +28,32 @@ PLACES = 20
 MANTISSA_PLACES = 16
 """Digits after the point in front of an exponent: what `json.dumps` needs."""
 
-MAX_SPELLED = 24
-"""Digits of bounds that are spelled out; longer ones are graphs."""
-
 MAX_LISTED = 1024
 """Bounded integers with `multipleOf` are listed up to this many."""
 
-_DIGIT: ir.Node = ir.Chars(((0x30, 0x39),))
-_NONZERO: ir.Node = ir.Chars(((0x31, 0x39),))
-_MINUS = ir.literal("-")
-_POINT = ir.literal(".")
-_LARGEST = Fraction(repr(sys.float_info.max))
+_ONE = 10**MANTISSA_PLACES
+_LARGEST = Decimal(repr(sys.float_info.max))
+
+
+class _Span(NamedTuple):
+    """The integers of `low` to `high` (`None`: as long as digits go)."""
+
+    low: int
+    high: int | None
+
+
+class _Decimals(NamedTuple):
+    """Decimals with one to `room` digits after a point, from `first.low` to `last.high`.
+
+    `low` and `high` are digits without zeros at their ends; the fractions of all are up to `most` (`None`: any).
+    """
+
+    first: int
+    low: str
+    last: int | None
+    high: str | None
+    room: int
+    most: str | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -53,12 +66,10 @@ def number(shape: NumberShape) -> ir.Node:
     if low is not None and high is not None and _is_listed(shape):
         members = (n for n in range(low, high + 1) if all(is_multiple(Decimal(n), step) for step in shape.steps))
         return _listed(members, shape.plain)
-    if shape.integer or 1 in shape.steps:
-        return _whole(shape, low, high)
-    if shape.low is None and shape.high is None and not shape.steps:
+    whole = shape.integer or 1 in shape.steps
+    if not whole and shape.low is None and shape.high is None and not shape.steps:
         return any_number()
-    plain = _with_negative_zero(integers(low, high), low, high)
-    return ir.union(plain, _signed(shape, min([PLACES, *_step_places(shape)])))
+    return _Numbers(shape, whole).node()
 
 
 def constant(value: float | bool | None) -> ir.Node:
@@ -106,10 +117,13 @@ def _step_places(shape: NumberShape) -> list[int]:
 @lru_cache(maxsize=8)
 def any_number() -> ir.Node:
     """Any JSON number with runs of at most `MAX_DIGITS` digits and a three-digit exponent."""
-    fraction = ir.concat(_POINT, ir.repeat(_DIGIT, 1, MAX_DIGITS))
-    sign = ir.optional(ir.chars([(ord("+"), ord("+")), (ord("-"), ord("-"))]))
-    exponent = ir.concat(ir.chars([(ord("e"), ord("e")), (ord("E"), ord("E"))]), sign, ir.repeat(_DIGIT, 1, 3))
-    return ir.concat(ir.optional(_MINUS), integers(0, None), ir.optional(fraction), ir.optional(exponent))
+    graph = Graph()
+    exponent = graph.free(1, 3, END)
+    signed = graph.before("+-", exponent, exponent)
+    scientific = graph.before("eE", signed, END)
+    tail = graph.before(".", graph.free(1, MAX_DIGITS, scientific), scientific)
+    ways = graph.integers(0, None, Tails(tail, tail, tail, tail))
+    return graph.node(ways, ways)
 
 
 def _integer_bounds(shape: NumberShape) -> tuple[int | None, int | None]:
@@ -118,232 +132,158 @@ def _integer_bounds(shape: NumberShape) -> tuple[int | None, int | None]:
     return low, high
 
 
-def _whole(shape: NumberShape, low: int | None, high: int | None) -> ir.Node:
-    least, most = _float_bounds(shape)
-    plain = _with_negative_zero(integers(low, high), low, high)
-    if shape.plain:
-        return plain
-    bounds = None if least is None else math.ceil(least), None if most is None else math.floor(most)
-    rounded = _with_negative_zero(integers(*bounds), *bounds)
-    if plain == rounded:
-        return ir.concat(plain, ir.optional(ir.literal(".0")))
-    return ir.union(plain, ir.concat(rounded, ir.literal(".0")))
-
-
-def _float_bounds(shape: NumberShape) -> tuple[Fraction | None, Fraction | None]:
-    """The shortest decimals of the smallest and the largest float within the bounds."""
-    low = None if shape.low is None else _float_at_least(shape.low, shape.low_open)
-    high = None if shape.high is None else -_float_at_least(shape.high.copy_negate(), shape.high_open)
-    return low, high
-
-
-def _float_at_least(bound: Decimal, is_open: bool) -> Fraction:
+def _float_at_least(bound: Decimal, is_open: bool) -> Decimal:
+    """The shortest decimal of the smallest float within a lower bound."""
     if bound.copy_abs() > Decimal(sys.float_info.max):
-        return Fraction(bound)
+        return bound
     value = float(bound)
     while Decimal(value) < bound or (is_open and Decimal(value) == bound):
         value = math.nextafter(value, math.inf)
-    return Fraction(repr(value)) if math.isfinite(value) else Fraction(bound) + 1
+    return Decimal(repr(value)) if math.isfinite(value) else Decimal(math.floor(bound) + 1)
 
 
-def _signed(shape: NumberShape, places: int) -> ir.Node:
-    """Spellings with a fraction or an exponent."""
-    low, high = _float_bounds(shape)
-    forms = []
-    if low is None or low <= 0:
-        least = Fraction(0) if high is None else max(Fraction(0), -high)
-        forms.append(ir.concat(_MINUS, _magnitudes(least, None if low is None else -low, places)))
-    if high is None or high >= 0:
-        least = Fraction(0) if low is None else max(Fraction(0), low)
-        forms.append(_magnitudes(least, high, places))
-    return ir.union(*forms)
+def _units(number: Decimal, places: int) -> tuple[int, int]:
+    """So many places before the point moved behind it: the integers next to the number from below and above."""
+    top, bottom = number.as_integer_ratio()
+    below, rest = divmod(top * 10 ** max(0, places), bottom * 10 ** max(0, -places))
+    return below, below + (rest > 0)
 
 
-def _magnitudes(low: Fraction, high: Fraction | None, places: int) -> ir.Node:
-    return ir.union(_decimals(low, high, places), _scientific(low, high, places))
+class _Numbers:
+    """The spellings of the numbers of a shape."""
+
+    def __init__(self, shape: NumberShape, whole: bool) -> None:
+        self._graph, self._shape, self._whole = Graph(), shape, whole
+        self._places = min([PLACES, *_step_places(shape)])
+        self._known: dict[tuple[_Span | None, _Decimals | None, int], list[Way]] = {}
+        self._exponents: dict[ir.Ranges, int] = {}
+
+    def node(self) -> ir.Node:
+        """All of them."""
+        shape = self._shape
+        low, high = (None if bound is None else bound.copy_negate() for bound in (shape.low, shape.high))
+        mirrored = replace(shape, low=high, high=low, low_open=shape.high_open, high_open=shape.low_open)
+        return self._graph.node(self._magnitudes(shape), self._magnitudes(mirrored))
+
+    def _magnitudes(self, shape: NumberShape) -> list[Way]:
+        """Those of a shape with these bounds that have no sign."""
+        low, high = _integer_bounds(shape)
+        span = _span(low or 0, high)
+        if self._whole and shape.plain:
+            return self._ways(span, None, END)
+        least, most = Decimal(0), None
+        if shape.low is not None and shape.low >= 0:
+            least = _float_at_least(shape.low, shape.low_open)
+        if shape.high is not None:
+            most = _float_at_least(shape.high.copy_negate(), shape.high_open).copy_negate()
+        if self._whole:
+            rounded = _span(_units(least, 0)[1], None if most is None else _units(most, 0)[0])
+            return self._ways(span, rounded and _Decimals(rounded.low, "", rounded.high, "", 1, ""), END)
+        places = self._places
+        decimals = _decimals(_units(least, places)[1], None if most is None else _units(most, places)[0], places)
+        return [*self._ways(span, decimals, END), *self._scientific(least, most)]
+
+    def _ways(self, span: _Span | None, decimals: _Decimals | None, end: int) -> list[Way]:
+        """Some integers and some decimals, then the state `end`; both at once if they have about the same bounds."""
+        name = (span, decimals, end)
+        if name not in self._known:
+            if span and decimals and not _alike(span, decimals):
+                self._known[name] = [*self._ways(span, None, end), *self._ways(None, decimals, end)]
+            else:
+                self._known[name] = self._together(span, decimals, end)
+        return self._known[name]
+
+    def _together(self, span: _Span | None, decimals: _Decimals | None, end: int) -> list[Way]:
+        bounds = [b for b in (span, decimals and _Span(decimals.first, decimals.last)) if b]
+        if not bounds:
+            return []
+        low = min(b.low for b in bounds)
+        high = max((b.high for b in bounds if b.high is not None), default=None)
+        at = partial(self._tail, span, decimals, end)
+        if low == high:
+            return self._graph.integers(low, high, Tails(NONE, NONE, NONE, at(low)))
+        inside = at(low + 1) if high is None or low + 1 < high else NONE
+        return self._graph.integers(low, high, Tails(inside, at(low), NONE if high is None else at(high), NONE))
+
+    def _tail(self, span: _Span | None, decimals: _Decimals | None, end: int, number: int) -> int:
+        """What may follow this integer: a fraction, or nothing but `end`."""
+        stops, fraction = span and span.low <= number and (span.high is None or number <= span.high), NONE
+        if decimals and decimals.first <= number and (decimals.last is None or number <= decimals.last):
+            low = decimals.low if number == decimals.first else ""
+            high = decimals.high if number == decimals.last else decimals.most
+            fraction = self._graph.fraction(low, high, decimals.room, end)
+        return self._graph.before(".", fraction, end if stops else NONE)
+
+    def _scientific(self, low: Decimal, high: Decimal | None) -> list[Way]:
+        """Magnitudes with an exponent as `json.dumps` writes them: below 1e-4 and from 1e16."""
+        groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for least, most, first, last in _powers(low, _LARGEST if high is None else min(high, _LARGEST), self._places):
+            groups.setdefault((least, most), []).append((first, last))
+        ways = list[Way]()
+        for (least, most), exponents in groups.items():
+            if decimals := _decimals(least, most, MANTISSA_PLACES):
+                span = _span(-(-least // _ONE), most // _ONE)
+                ways += self._ways(span, decimals, self._exponent(ir.normal_ranges(exponents)))
+        return ways
+
+    def _exponent(self, ranges: ir.Ranges) -> int:
+        """The state before an `e` and the exponents of some ranges, none of which has both signs."""
+        if ranges not in self._exponents:
+            graph = self._graph
+            minus = [way for first, last in ranges if last < 0 for way in self._two_digits(-last, -first)]
+            plus = [way for first, last in ranges if first > 0 for way in self._two_digits(first, last)]
+            signed = graph.before("-", graph.state(NONE, minus), graph.before("+", graph.state(NONE, plus)))
+            self._exponents[ranges] = graph.before("e", signed)
+        return self._exponents[ranges]
+
+    def _two_digits(self, low: int, high: int) -> list[Way]:
+        """Integers with two digits at least."""
+        ways = [(0, 0, self._graph.state(NONE, [(low, min(9, high), END)]))] if low < 10 else []
+        if high >= 10:
+            ways += self._graph.integers(max(low, 10), high, Tails(END, END, END, END))
+        return ways
 
 
-def _with_negative_zero(plain: ir.Node, low: int | None, high: int | None) -> ir.Node:
-    """The integers of `low` to `high`, and `-0` if zero is one of them."""
-    has_zero = (low is None or low <= 0) and (high is None or high >= 0)
-    return ir.union(plain, ir.literal("-0")) if has_zero else plain
+def _span(low: int, high: int | None) -> _Span | None:
+    """The integers of `low` to `high` that are not negative, if there are any."""
+    low = max(0, low)
+    return _Span(low, high) if high is None or low <= high else None
 
 
-def integers(low: int | None, high: int | None) -> ir.Node:
-    """The integers of `low` to `high` as plain decimals without `-0`."""
-    forms = []
-    if low is None or low < 0:
-        least = 1 if high is None else max(1, -high)
-        forms.append(ir.concat(_MINUS, _plain(least, None if low is None else -low, _stop)))
-    if high is None or high >= 0:
-        forms.append(_plain(max(0, low or 0), high, _stop))
-    return ir.union(*forms)
+def _decimals(least: int, most: int | None, room: int) -> _Decimals | None:
+    """The decimals with up to `room` digits after the point, of `least` to `most` units of the last of them."""
+    if most is not None and most < least:
+        return None
+    last, high = (None, None) if most is None else _at_point(most, room)
+    return _Decimals(*_at_point(least, room), last, None if high == "9" * room else high, room)
 
 
-def _stop(low: bool, high: bool) -> ir.Node:
-    return ir.EPSILON
+def _at_point(units: int, room: int) -> tuple[int, str]:
+    """The integer part and the digits of the fraction of so many units."""
+    whole, rest = divmod(units, 10**room)
+    return whole, f"{rest:0{room}d}".rstrip("0")
 
 
-def _decimals(low: Fraction, high: Fraction | None, places: int) -> ir.Node:
-    """Magnitudes with one to `places` digits after a point."""
-    unit = 10**places
-    first, low_rest = divmod(math.ceil(low * unit), unit)
-    last, high_rest = (None, 0) if high is None else divmod(math.floor(high * unit), unit)
-    low_digits = f"{low_rest:0{places}d}".rstrip("0")
-    high_digits = f"{high_rest:0{places}d}".rstrip("0")
-
-    def fraction(at_low: bool, at_high: bool) -> ir.Node:
-        bounds = (low_digits if at_low else "", high_digits if at_high else None)
-        return ir.concat(_POINT, _fraction(*bounds, places, False))
-
-    return _plain(first, last, fraction)
+def _alike(span: _Span, decimals: _Decimals) -> bool:
+    """Whether bounds of integers and decimals are one but next to the outermost integers."""
+    if abs(span.low - decimals.first) > 1 or (decimals.first > span.low and decimals.low):
+        return False
+    if span.high is None or decimals.last is None:
+        return True
+    return abs(span.high - decimals.last) <= 1 and (decimals.last >= span.high or decimals.high == decimals.most)
 
 
-Tail = Callable[[bool, bool], ir.Node]
-"""What follows the integer part, given whether it equals the lower and the upper bound's."""
-
-
-def _plain(low: int, high: int | None, tail: Tail) -> ir.Node:
-    """Integer parts of `low` to `high` (`None`: of `MAX_DIGITS` digits), each with its tail."""
-    if high is not None and low > high:
-        return ir.EMPTY
-    longest = max(MAX_DIGITS, len(str(low))) if high is None else len(str(high))
-    shortest = len(str(low))
-    forms = []
-    if longest - shortest > 1:
-        forms.append(_lengths(shortest + 1, longest - 1, tail))
-    if high is None and longest > shortest:
-        forms.append(_lengths(longest, longest, tail))
-    for length in {shortest, longest} if high is not None else {shortest}:
-        least = str(low) if length == shortest else None
-        most = str(high) if high is not None and length == longest else None
-        forms.append(_same_length(least, most, length, length > 1, tail))
-    return ir.union(*forms)
-
-
-def _lengths(shortest: int, longest: int, tail: Tail) -> ir.Node:
-    return ir.concat(_NONZERO, ir.repeat(_DIGIT, shortest - 1, longest - 1), tail(False, False))
-
-
-def _same_length(low: str | None, high: str | None, length: int, leading: bool, tail: Tail) -> ir.Node:
-    """`length` digits between two texts of that length; `leading` bars a zero in front."""
-    if length > MAX_SPELLED:
-        return _long(low, high, length, leading, tail)
-    if length == 0:
-        return tail(low is not None, high is not None)
-    if low is None and high is None and not leading:
-        return ir.concat(ir.repeat(_DIGIT, length, length), tail(False, False))
-    first = int(low[0]) if low else int(leading)
-    last = int(high[0]) if high else 9
-    forms = []
-    for start, end, at_low, at_high in _runs(first, last, bool(low), bool(high)):
-        least, most = low[1:] if low and at_low else None, high[1:] if high and at_high else None
-        rest = _same_length(least, most, length - 1, False, tail)
-        forms.append(ir.concat(_digits(start, end), rest))
-    return ir.union(*forms)
-
-
-def _long(low: str | None, high: str | None, length: int, leading: bool, tail: Tail) -> ir.Node:
-    """The same with as many edges as digits: once a text has left its bounds it does not matter where."""
-    bounds = dict.fromkeys(bound for bound in (low, high) if bound is not None)
-    exact = [ir.concat(ir.literal(bound), tail(bound == low, bound == high)) for bound in bounds]
-    return ir.union(ir.concat(_inside(low, high, length, leading), tail(False, False)), *exact)
-
-
-def _inside(low: str | None, high: str | None, length: int, leading: bool) -> ir.Node:
-    """`length` digits strictly between two texts; a state says how many there were and which bounds they agree with."""
-    edges: list[tuple[int, ir.Ranges, int]] = []
-    place = {(True, True): 0, (True, False): 1, (False, True): 2, (False, False): 3}
-    kinds = {(low is not None, high is not None)}
-    for at in range(length):
-        reached = set()
-        for at_low, at_high in kinds:
-            first = int(low[at]) if low and at_low else int(leading and at == 0)
-            last = int(high[at]) if high and at_high else 9
-            for start, end, *agrees in _runs(first, last, at_low, at_high):
-                still_low, still_high = agrees
-                reached.add((still_low, still_high))
-                source, target = 4 * at + place[at_low, at_high], 4 * at + 4 + place[still_low, still_high]
-                edges.append((source, ((0x30 + start, 0x30 + end),), target))
-        kinds = reached
-    ends, kept = {4 * length + 3}, []
-    for edge in reversed(edges):
-        # Digits that never leave a bound lead nowhere.
-        if edge[2] in ends:
-            ends.add(edge[0])
-            kept.append(edge)
-    begin, names = place[low is not None, high is not None], {state: name for name, state in enumerate(sorted(ends))}
-    if begin not in ends:
-        return ir.EMPTY
-    named = ((names[source], ranges, names[target]) for source, ranges, target in reversed(kept))
-    return ir.network(named, [names[begin]], [names[4 * length + 3]])
-
-
-def _runs(first: int, last: int, low: bool, high: bool) -> Iterator[tuple[int, int, bool, bool]]:
-    """The digits `first` to `last` in runs, with whether each run stays at the lower and at the upper bound."""
-    if first == last and (low or high):
-        yield first, first, low, high
-        return
-    if low and first <= last:
-        yield first, first, True, False
-    if first + low <= last - high:
-        yield first + low, last - high, False, False
-    if high and first <= last:
-        yield last, last, False, True
-
-
-def _digits(start: int, end: int) -> ir.Node:
-    return ir.chars([(0x30 + start, 0x30 + end)])
-
-
-@lru_cache(maxsize=4096)
-def _fraction(low: str, high: str | None, room: int, may_stop: bool) -> ir.Node:
-    """Up to `room` digits after the point between two texts without trailing zeros (`None`: no upper bound)."""
-    if room == 0:
-        return ir.EMPTY if low else ir.EPSILON
-    if not low and high is None:
-        return ir.repeat(_DIGIT, 0 if may_stop else 1, room)
-    first = int(low[0]) if low else 0
-    last = 9 if high is None else int(high[0]) if high else 0
-    forms = [ir.EPSILON] if may_stop and not low else []
-    for start, end, at_low, at_high in _runs(first, last, bool(low), high is not None):
-        rest = _fraction(low[1:] if at_low else "", high[1:] if high is not None and at_high else None, room - 1, True)
-        forms.append(ir.concat(_digits(start, end), rest))
-    return ir.union(*forms)
-
-
-def _scientific(low: Fraction, high: Fraction | None, places: int) -> ir.Node:
-    """Magnitudes with an exponent as `json.dumps` writes them: below 1e-4 and from 1e16."""
-    high = _LARGEST if high is None else min(high, _LARGEST)
+def _powers(low: Decimal, high: Decimal, places: int) -> Iterator[tuple[int, int, int, int]]:
+    """Bounds of mantissas, in units of their last place, and the first and last exponent that they go with."""
     if high <= 0 or low > high:
-        return ir.EMPTY
-    bottom, top = _decade(low) if low else -400, _decade(high)
-    forms = []
+        return
+    bottom, top = low.adjusted() if low else -400, high.adjusted()
     for first, last in ((16, 308),) if places < PLACES else ((-324, -5), (16, 308)):
         start, stop = max(first, bottom + 1), min(last, top - 1)
         if start <= stop:
-            forms.append(_powers(Fraction(1), None, start, stop))
-        edges = {bottom, top} & set(range(first, last + 1))
-        forms.extend(_powers(low / Fraction(10) ** e, high / Fraction(10) ** e, e, e) for e in sorted(edges))
-    return ir.union(*forms)
-
-
-def _decade(number: Fraction) -> int:
-    """The exponent of a positive number in scientific notation."""
-    guess = len(str(number.numerator)) - len(str(number.denominator))
-    return guess if number >= Fraction(10) ** guess else guess - 1
-
-
-def _powers(low: Fraction, high: Fraction | None, first: int, last: int) -> ir.Node:
-    """Mantissas between bounds with any exponent from `first` to `last`, both of one sign."""
-    low = max(low, Fraction(1))
-    high = Fraction(10) - Fraction(1, 10**MANTISSA_PLACES) if high is None or high >= 10 else high
-    if low > high:
-        return ir.EMPTY
-    mantissa = ir.union(integers(math.ceil(low), math.floor(high)), _decimals(low, high, MANTISSA_PLACES))
-    return ir.concat(mantissa, ir.literal("e-" if last < 0 else "e+"), _exponents(*sorted((abs(first), abs(last)))))
-
-
-@lru_cache(maxsize=1024)
-def _exponents(low: int, high: int) -> ir.Node:
-    return ir.word_set(f"{e:02d}".encode() for e in range(low, high + 1))
+            yield _ONE, 10 * _ONE - 1, start, stop
+        for exponent in sorted({bottom, top}):
+            if first <= exponent <= last:
+                moved = MANTISSA_PLACES - exponent
+                least, most = _units(low, moved)[1], _units(high, moved)[0]
+                yield max(_ONE, least), min(10 * _ONE - 1, most), exponent, exponent

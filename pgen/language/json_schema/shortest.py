@@ -159,7 +159,8 @@ def _of_number(shape: NumberShape) -> int:
         first, last = 10 ** (width - 1) - (width == 1), 10**width - 1
         if _has_integer(shape, first, last) or (width > 1 and _has_integer(shape, -(last // 10), -(first // 10))):
             return width
-    return shortest_member(number(shape))
+    node = number(shape)
+    return _cheapest_member(node, _ONE_EACH) if isinstance(node, ir.Packed) else shortest_member(node)
 
 
 def _has_integer(shape: NumberShape, first: int, last: int) -> bool:
@@ -201,14 +202,22 @@ def _of_string(shape: StringShape) -> int:
     if not ir.has_boolean(values):
         with suppress(Untold):
             return _sum(2, shortest_member(values, n_bytes_of_character))
-    found: int | None = late("pgen.automata.growth:cheapest_member")(values, _byte_costs())
-    return NEVER if found is None else _sum(2, found)
+    return _sum(2, _cheapest_member(values, _byte_costs()))
+
+
+_ONE_EACH = (1,) * 256
 
 
 @cache
 def _byte_costs() -> tuple[int, ...]:
     """What each byte of a text adds to its shortest spelling; a character beyond ASCII is cheapest as it is."""
     return tuple(n_bytes_of_character(byte) if byte < 0x80 else 1 for byte in range(256))
+
+
+def _cheapest_member(node: ir.Node, costs: tuple[int, ...]) -> int:
+    """The least that a member costs, each byte what `costs` says; `NEVER` if there is none."""
+    found: int | None = late("pgen.automata.growth:cheapest_member")(node, costs)
+    return NEVER if found is None else found
 
 
 def shortest_bytes(node: ir.Node) -> int:

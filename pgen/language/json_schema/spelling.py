@@ -54,7 +54,7 @@ def spelled(node: ir.Node, lean: bool = False) -> ir.Node:
         return ir.intersect(anything, ir.complement(spelled(node.item, lean)))
     if isinstance(node, ir.Network):
         return with_spellings(node, lambda ranges: _character(ranges, lean))
-    return _spelled_parts(node, lean)
+    return spelled(ir.unpacked(node), lean) if isinstance(node, ir.Packed) else _spelled_parts(node, lean)
 
 
 def laid_out(node: ir.Node) -> ir.Node:
