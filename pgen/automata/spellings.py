@@ -273,4 +273,4 @@ def _copied(
             edges[n_edges, 3] = end if target == 1 else n_states + target - 2
             n_edges += 1
         n_states += sizes[of] - 2
-    return n_states, edges
+    return int(n_states), edges
