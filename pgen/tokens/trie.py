@@ -34,7 +34,7 @@ class Trie(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """Tries side by side, in level order: their roots come first, the children of node i are `begin[i] .. begin[i + 1]`."""
+    """Tries side by side in level order, roots first; the children of node i are `begin[i] .. begin[i + 1]`."""
 
     byte: NDArray[np.uint8]  # (n,)
     only: NDArray[np.int32]  # (n,) the token, `NONE`, or -2 - i where several end at node i of the preorder arrays
