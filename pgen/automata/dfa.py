@@ -25,7 +25,6 @@ from pgen.automata.reachability import Trimmed, trim
 from pgen.automata.table import (
     FIRST_STATE,
     Table,
-    cleared,
     doubled,
     empty_table,
     full_arrays,
@@ -64,9 +63,7 @@ class LazyDFA:
             self._growth.write_ahead()
         self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
         self.nfa = self._store.nfa
-        self.table = empty_table(len(self.nfa.is_end), self.n_classes, self.limits.states, self.limits.nesting)
-        self.memory = np.concatenate([self._store.memory, self.table.memory])
-        cleared(self.memory)
+        self.table, self.memory = empty_table(self._store.memory, len(self.nfa.is_end), self.n_classes, self.limits)
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
         self._replaced: list[tuple[Nfa, Table]] = []
         self.start = self.entered(0)

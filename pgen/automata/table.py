@@ -38,7 +38,8 @@ from pgen.automata.layout import (
     Bytes,
     Ints,
 )
-from pgen.automata.memory import Memory, Plan, int_rows, ints, longs, memory_of, octets, plan
+from pgen.automata.memory import Memory, Plan, int_rows, ints, joined, longs, memory_of, octets, plan
+from pgen.limits import Limits
 
 FIRST_STATE = 2
 """The first state that is neither dead nor ended."""
@@ -98,7 +99,7 @@ class Table:
         array = self._apart.get(name)
         if array is None:
             by = self._plan
-            array = np.ndarray(by.shapes[at - 1], by.types[at - 1], self._block, int(by.rows[at - 1, 0]))
+            array = np.ndarray(by.shapes[at], by.types[at], self._block, int(by.rows[at, 0]))
         setattr(self, name, array)
         return array
 
@@ -112,24 +113,25 @@ class Table:
 _PLACES = {name: at for at, name in enumerate(Table.__annotations__)}
 
 
-def empty_table(n_members: int, n_classes: int, most_states: int, nesting: int) -> Table:
-    """Room for some states over so many NFA states and byte classes; `cleared` has to see it before it is used."""
-    fewest = min(8192, max(most_states, 4), FREE_CELLS // n_classes)
+def empty_table(before: Memory, n_members: int, n_classes: int, limits: Limits) -> tuple[Table, Memory]:
+    """A table without states but those that mean dead and ended, and its memory behind another.
+
+    There is room for some states over so many NFA states and byte classes.
+    """
+    fewest = min(8192, max(limits.states, 4), FREE_CELLS // n_classes)
     capacity = 1 << (fewest.bit_length() - 1)
-    by = _plan_of(capacity, n_members, n_classes, nesting)
+    by = _plan_of(capacity, n_members, n_classes, limits.nesting)
     block, transitions = np.empty(by.n_bytes, np.uint8), np.empty((capacity, n_classes), np.int32)
-    memory = np.empty((len(by.rows) + 1, 3), np.int64)
-    memory[0], memory[1:] = (transitions.ctypes.data, capacity, n_classes), by.rows
-    memory[1:, 0] += block.ctypes.data
-    return Table(memory, block, by, {"transitions": transitions})
+    memory = _begun(before, by.rows, block, transitions)
+    return Table(memory[len(before) :], block, by, {"transitions": transitions}), memory
 
 
 @lru_cache(maxsize=64)
 def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Plan:
-    """Where the arrays of a `Table` lie, in their order, but for the transitions."""
+    """Where the arrays of a `Table` lie, in their order; the transitions, which come first, take no place."""
     one, four, members = np.int32, 4 * capacity, (n_members,)
     arrays: list[tuple[tuple[int, ...], type]] = [
-        ((capacity + 1,), np.int64), ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
+        ((0, n_classes), one), ((capacity + 1,), np.int64), ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
         ((capacity,), np.uint8), ((capacity,), np.uint8), ((capacity,), one), ((capacity,), one), ((FIRST_SLOTS,), one),
         ((capacity + 1,), np.int64), ((four,), one), ((four,), one), ((capacity,), one), ((capacity,), one),
         ((FIRST_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64), ((4,), np.int64),
@@ -141,22 +143,22 @@ def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Pla
 
 
 @njit(cache=True)
-def cleared(memory: Memory) -> None:
-    """Make a table whose memory stands for anything one without states but those that mean dead and ended."""
+def _begun(before: Memory, rows: Memory, block: Bytes, transitions: Ints) -> Memory:
+    """The memory of an empty table in a block, behind another; only what has to be is cleared."""
+    memory = joined(before, rows, block)
+    memory[TRANSITIONS, 0], memory[TRANSITIONS, 1] = np.int64(transitions.ctypes.data), transitions.shape[0]
     # No edge leads to NFA state 0, and no stack is merged with itself: zeros in the two memos mean nothing.
-    ints(memory, SLOTS)[:] = 0
-    ints(memory, NODE_SLOTS)[:] = 0
-    ints(memory, STAMP)[:] = 0
-    ints(memory, WAITING)[:] = 0
-    int_rows(memory, RECENT)[:] = 0
-    int_rows(memory, MEMO)[:] = 0
-    int_rows(memory, TRANSITIONS)[:FIRST_STATE] = DEAD
+    for at in (SLOTS, NODE_SLOTS, STAMP, WAITING):
+        ints(memory, at)[:] = 0
+    for at in (RECENT, MEMO):
+        int_rows(memory, at)[:] = 0
+    transitions[:FIRST_STATE] = DEAD
     longs(memory, START)[: FIRST_STATE + 1] = 0
-    octets(memory, STATE_ACCEPTING)[:FIRST_STATE] = 0
+    for at in (STATE_ACCEPTING, STATE_LIVE):
+        octets(memory, at)[:FIRST_STATE] = 0
     octets(memory, STATE_ACCEPTING)[ENDED] = 1
-    octets(memory, STATE_LIVE)[:FIRST_STATE] = 0
-    ints(memory, STATE_NEAREST)[:FIRST_STATE] = 0
-    ints(memory, STATE_FARTHEST)[:FIRST_STATE] = 0
+    for at in (STATE_NEAREST, STATE_FARTHEST):
+        ints(memory, at)[:FIRST_STATE] = 0
     counters, node_counters = longs(memory, COUNTERS), longs(memory, NODE_COUNTERS)
     counters[:] = 0
     counters[0] = counters[3] = FIRST_STATE
@@ -164,6 +166,7 @@ def cleared(memory: Memory) -> None:
     ints(memory, NODE_NEAREST)[0] = ints(memory, NODE_FARTHEST)[0] = 0
     node_counters[:] = 0
     node_counters[0] = 1
+    return memory
 
 
 def with_members(table: Table, n_members: int) -> Table:

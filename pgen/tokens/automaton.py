@@ -61,18 +61,18 @@ class TokenAutomaton:
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
         self.start = self._dfa.start
-        self._require_spellable(language, single)
+        if not self._lexicon.every_byte:
+            self._require_spellable(language, single)
         self._desk = Desk(self._lexicon)
         self._masks: dict[int, Mask] = {}
         self._by_code: dict[int, tuple[bytes, Mask]] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
-        self._distances = TokenDistances(self._dfa, self._lexicon)
 
     def __reduce__(self) -> tuple[object, ...]:
         return compile_language, (self.language, self.vocabulary)
 
     def _automaton(self, single: NDArray[np.bool_]) -> LazyDFA:
-        if self._grows and single.all():
+        if self._grows and (self._lexicon.every_byte or single.all()):
             return LazyDFA(Growth(self._reading.node, self.language.stock))
         if self._grows:
             self._reading = reading(self.language.node, self.vocabulary)
@@ -103,6 +103,10 @@ class TokenAutomaton:
                 f"no sequence of tokens spells a member of {language!r}",
                 hint=f"this vocabulary has no token of its own for the bytes {', '.join(missing)} …",
             )
+
+    @cached_property
+    def _distances(self) -> TokenDistances:
+        return TokenDistances(self._dfa, self._lexicon)
 
     @property
     def _grows(self) -> bool:

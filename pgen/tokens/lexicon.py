@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import pieces
-from pgen.automata.memory import Memory, memory_of
+from pgen.automata.memory import Memory, joined, memory_of, plan
 from pgen.automata.progress import announce_compilations
 from pgen.tokens import slices as slices_module
 from pgen.tokens import trie as trie_module
@@ -50,6 +50,7 @@ class Lexicon(NamedTuple):
     eos: NDArray[np.uint32]
     max_depth: int
     single: NDArray[np.bool_]  # (256,) which bytes are tokens
+    every_byte: bool  # whether all are
 
 
 @lru_cache(maxsize=16)
@@ -96,7 +97,11 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     lengths = np.diff(text["start"])
     single = np.zeros(256, np.bool_)
     single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
-    known = below("masks", ("eos",)) | {"max_depth": int(trie.depth.max()), "single": single}
+    known = below("masks", ("eos",)) | {
+        "max_depth": int(trie.depth.max()),
+        "single": single,
+        "every_byte": bool(single.all()),
+    }
     return Lexicon(trie, slices, text["start"], text["bytes"], both, memory, **known)
 
 
@@ -108,9 +113,13 @@ class Desk:
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self._scratch = np.zeros(max(4 * LEVEL, 3 * lexicon.max_depth + 3), np.int32)
-        self.draft, self.facts = np.empty(len(lexicon.eos), np.uint32), np.zeros(3, np.int64)
-        self.memory = np.concatenate([lexicon.memory, memory_of((self._scratch, self.draft, self.facts))])
+        n_words = len(lexicon.eos)
+        by = plan(((max(4 * LEVEL, 3 * lexicon.max_depth + 3),), (n_words,), (3,)), (np.int32, np.uint32, np.int64))
+        block = np.empty(by.n_bytes, np.uint8)
+        at, end = by.rows[1:, 0].tolist()
+        self.memory: Memory = joined(lexicon.memory, by.rows, block)
+        self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
+        self.facts: NDArray[np.int64] = block[end : end + 24].view(np.int64)
 
 
 _ROOT = np.zeros(1, np.int32)

@@ -357,9 +357,7 @@ def noted_pair(places: Ints, count: int, inside: int, state: int) -> int:
 
 
 @njit(cache=True)
-def walk(
-    memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: Ints, mask: Mask, facts: Longs
-) -> int:
+def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: Ints, mask: Mask, facts: Longs) -> int:
     """`fill` by the nodes below a root, from the trie at `at`, in the order of its levels; facts are added to.
 
     `path` holds, for each depth, the siblings that are left to look at and the state that they are entered from.
