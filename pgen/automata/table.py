@@ -131,7 +131,8 @@ def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Pla
     """Where the arrays of a `Table` lie, in their order; the transitions, which come first, take no place."""
     one, four, members = np.int32, 4 * capacity, (n_members,)
     arrays: list[tuple[tuple[int, ...], type]] = [
-        ((0, n_classes), one), ((capacity + 1,), np.int64), ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
+        ((0, n_classes), one), ((capacity + 1,), np.int64),
+        ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
         ((capacity,), np.uint8), ((capacity,), np.uint8), ((capacity,), one), ((capacity,), one), ((FIRST_SLOTS,), one),
         ((capacity + 1,), np.int64), ((four,), one), ((four,), one), ((capacity,), one), ((capacity,), one),
         ((FIRST_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64), ((4,), np.int64),

@@ -45,7 +45,8 @@ class Lexicon(NamedTuple):
     slices: Slices
     token_start: NDArray[np.int64]  # (V + 1,) into token_bytes; tokens that are no text have no bytes
     token_bytes: NDArray[np.uint8]
-    levels: tuple[Levels, Levels]  # of the trie, and of the tries of slices
+    levels: Levels  # of the trie
+    slice_levels: Levels
     memory: Memory
     eos: NDArray[np.uint32]
     max_depth: int
@@ -92,8 +93,8 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     trie = Trie(**below("trie", Trie._fields))
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
-    both = Levels(**below("levels", Levels._fields)), Levels(**below("slices.levels", Levels._fields))
-    memory = memory_of((trie, slices, *text.values(), both, arrays["masks.eos"]))
+    both = [Levels(**below(prefix, Levels._fields)) for prefix in ("levels", "slices.levels")]
+    memory = memory_of((trie, slices, *text.values(), *both, arrays["masks.eos"]))
     lengths = np.diff(text["start"])
     single = np.zeros(256, np.bool_)
     single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
@@ -102,7 +103,7 @@ def _lexicon(arrays: Arrays) -> Lexicon:
         "single": single,
         "every_byte": bool(single.all()),
     }
-    return Lexicon(trie, slices, text["start"], text["bytes"], both, memory, **known)
+    return Lexicon(trie, slices, text["start"], text["bytes"], *both, memory, **known)
 
 
 class Desk:
