@@ -146,7 +146,7 @@ def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Pla
 @njit(cache=True)
 def _begun(before: Memory, rows: Memory, block: Bytes, transitions: Ints) -> Memory:
     """The memory of an empty table in a block, behind another; only what has to be is cleared."""
-    memory = joined(before, rows, block)
+    memory: Memory = joined(before, rows, block)
     memory[TRANSITIONS, 0], memory[TRANSITIONS, 1] = np.int64(transitions.ctypes.data), transitions.shape[0]
     # No edge leads to NFA state 0, and no stack is merged with itself: zeros in the two memos mean nothing.
     for at in (SLOTS, NODE_SLOTS, STAMP, WAITING):

@@ -93,8 +93,8 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     trie = Trie(**below("trie", Trie._fields))
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
-    both = [Levels(**below(prefix, Levels._fields)) for prefix in ("levels", "slices.levels")]
-    memory = memory_of((trie, slices, *text.values(), *both, arrays["masks.eos"]))
+    order, slice_order = (Levels(**below(prefix, Levels._fields)) for prefix in ("levels", "slices.levels"))
+    memory = memory_of((trie, slices, *text.values(), order, slice_order, arrays["masks.eos"]))
     lengths = np.diff(text["start"])
     single = np.zeros(256, np.bool_)
     single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
@@ -103,7 +103,7 @@ def _lexicon(arrays: Arrays) -> Lexicon:
         "single": single,
         "every_byte": bool(single.all()),
     }
-    return Lexicon(trie, slices, text["start"], text["bytes"], *both, memory, **known)
+    return Lexicon(trie, slices, text["start"], text["bytes"], order, slice_order, memory, **known)
 
 
 class Desk:
