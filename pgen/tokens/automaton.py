@@ -24,7 +24,7 @@ from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, tri
 from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import Language
-from pgen.tokens import walk_kernels
+from pgen.tokens import mask_kernels, walk_kernels
 from pgen.tokens.budget import TokenDistances
 from pgen.tokens.endless import mark_endless
 from pgen.tokens.lexicon import Desk, lexicon_of
@@ -137,14 +137,14 @@ class TokenAutomaton:
     def _walked(self, state: int) -> Mask:
         dfa, desk = self._dfa, self._desk
         with dfa.lock:
-            while (model := walk_kernels.draw(dfa.memory, desk.memory, state)) == UNKNOWN:
+            while (model := mask_kernels.draw(dfa.memory, desk.memory, state)) == UNKNOWN:
                 dfa.grow()
             if model == UNMARKED:
                 mark_endless(dfa.nfa, self._lexicon.slices.widest, dfa.members(state))
-                model = dfa.settled(lambda: walk_kernels.draw(dfa.memory, desk.memory, state))
+                model = dfa.settled(lambda: mask_kernels.draw(dfa.memory, desk.memory, state))
             if model != OK:
                 desk.draft[:], desk.facts[:2] = self.mask(model), self._facts[model]
-                dfa.settled(lambda: walk_kernels.draw_differing(dfa.memory, desk.memory, state, model))
+                dfa.settled(lambda: mask_kernels.draw_differing(dfa.memory, desk.memory, state, model))
             any_allowed, farthest, code = desk.facts.tolist()
             self._facts[state] = bool(any_allowed), farthest
             self._masks[state] = mask = self._shared(code, desk.draft.tobytes())

@@ -17,10 +17,8 @@ from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
     CLASS_OF,
     DEAD,
-    ENDED,
     FULL,
     OK,
-    STATE_ACCEPTING,
     STATE_FARTHEST,
     STATE_LIVE,
     STATE_NEAREST,
@@ -34,16 +32,12 @@ from pgen.tokens.lexicon import (
     BYTE,
     CLASS_START,
     DEPTH,
-    DRAFT,
     EDGES,
     END,
-    EOS,
     EVERYDAY,
-    FACTS,
     FIRST,
     LEVEL,
     ONLY,
-    SCRATCH,
     SECTION,
     SLICED,
     SLICED_LEVELS,
@@ -66,8 +60,6 @@ GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
 NOWHERE = np.int32(-(2**30))
 """No state, and no code of an unknown one."""
-FACTOR = 0x9E3779B97F4A7C15
-"""An odd number of 64 bits without a pattern."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
 SELDOM = ord("~")
 
@@ -81,55 +73,12 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
 
 
 @njit(cache=True)
-def draw(memory: Memory, desk: Memory, state: int) -> int:
-    """Draw up the mask of a state on a desk (`pgen.tokens.lexicon`), with its facts, EOS and code.
-
-    Returns `OK`, `UNKNOWN` when the DFA has to grow, `UNMARKED` when `Nfa.endless` is needed and not there, or a
-    state to begin from with `draw_differing`.
-    """
-    outcome = fill(memory, desk, state, ints(desk, SCRATCH), words(desk, DRAFT), longs(desk, FACTS))
-    if outcome == OK:
-        finish(memory, desk, state)
-    return int(outcome)
-
-
-@njit(cache=True)
-def draw_differing(memory: Memory, desk: Memory, state: int, other: int) -> int:
-    """Turn the mask of `other` that is on a desk, and its facts, into those of `state`; `UNKNOWN` or `OK`."""
-    mask, eos = words(desk, DRAFT), words(desk, EOS)
-    if octets(memory, STATE_ACCEPTING)[other]:
-        for word in range(mask.shape[0]):
-            mask[word] &= ~eos[word]
-    outcome = differ(memory, desk, state, other, ints(desk, SCRATCH), mask, longs(desk, FACTS))
-    if outcome == OK:
-        finish(memory, desk, state)
-    return int(outcome)
-
-
-@njit(cache=True)
-def finish(memory: Memory, desk: Memory, state: int) -> None:
-    """Allow EOS in the mask on a desk if the text may end, and enter the code of the mask.
-
-    The code is a sum of products with odd numbers: equal masks have equal ones, others seldom.
-    """
-    mask, eos = words(desk, DRAFT), words(desk, EOS)
-    if state != ENDED and octets(memory, STATE_ACCEPTING)[state]:
-        for word in range(mask.shape[0]):
-            mask[word] |= eos[word]
-    code, factor = np.uint64(0), np.uint64(FACTOR)
-    for word in range(mask.shape[0]):
-        code += np.uint64(mask[word]) * factor
-        factor += np.uint64(2 * FACTOR)
-    longs(desk, FACTS)[2] = np.int64(code)
-
-
-@njit(cache=True)
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
     `scratch` holds `4 LEVEL` ints and three for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
-    allowed tokens lead to, or a bound on it). Returns what `draw` does.
+    allowed tokens lead to, or a bound on it). Returns what `mask_kernels.draw` does.
     """
     facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
     rest = section.shape[0] - 3
