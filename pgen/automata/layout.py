@@ -1,7 +1,7 @@
 """The arrays of a lazy automaton, and their places in the memory that its kernels take.
 
-`memory_of((nfa, table))` flattens the tuples in the order of their fields; the constants
-below number the arrays in that order.
+The memory of an `Nfa` and behind it that of a `table.Table` have a row for each array; the constants below number
+them in this order.
 """
 
 from __future__ import annotations
@@ -43,49 +43,6 @@ class Nfa(NamedTuple):
     endless: Ints  # (n,) see `pgen.tokens.endless`, as for the next two
     inside: NDArray[np.uint64]  # (n,) places inside characters (bits) from which everyday text does not leave
     beyond: Ints  # (n,) most single-byte tokens to the end from wherever everyday text leads
-
-
-class Stacks(NamedTuple):
-    """Growable arrays of nodes; `counters` are (nodes, arena used, pile used, whether merging went too deep)."""
-
-    start: NDArray[np.int64]  # (capacity + 1,) into returns and parents
-    returns: Ints
-    parents: Ints
-    nearest: Ints  # (capacity,) fewest bytes to acceptance behind a return
-    farthest: Ints  # (capacity,) the same by single-byte tokens
-    slots: Ints  # hash table, a power of two
-    memo: Ints  # (power of two, 3) recent unions
-    pile: Ints  # scratch: pairs of nodes in the making
-    frames: NDArray[np.int64]  # (nesting, 5) scratch: merges in progress
-    counters: NDArray[np.int64]
-
-
-class Table(NamedTuple):
-    """Growable arrays of the DFA.
-
-    `counters` are the numbers of (states, arena places used, the current mark, states
-    with a complete row, members found, members to do, pending calls, one more than the rule to be written).
-    """
-
-    transitions: Ints  # (capacity, C); below 0: unknown, -1 of a new state, -2 - c of classes that go where c goes
-    start: NDArray[np.int64]  # (capacity + 1,) into the arena
-    arena: Ints
-    arena_stack: Ints
-    accepting: Bytes  # (capacity,)
-    live: Bytes  # (capacity,)
-    nearest: Ints  # (capacity,)
-    farthest: Ints  # (capacity,)
-    slots: Ints  # hash table, a power of two
-    stacks: Stacks
-    counters: NDArray[np.int64]
-    stamp: Ints  # (n,) scratch: the mark under which an NFA state was last found
-    waiting: Ints  # (n,) scratch: the mark under which it waits to be followed
-    stack_of: Ints  # (n,) scratch: the stack it was found above
-    found: Ints  # (n,) scratch: states found
-    todo: Ints  # (n,) scratch: stack
-    pending: Ints  # scratch: calls as (rule, return, stack)
-    signs: NDArray[np.int64]  # (3 C,) scratch: which edges hold each byte class, as two hashes; classes that differ
-    recent: Ints  # (power of two, 3) NFA state, stack, and the state of the two
 
 
 (

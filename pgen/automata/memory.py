@@ -55,6 +55,16 @@ def opened(block: NDArray[np.uint8], by: Plan) -> tuple[list[NDArray[Any]], Memo
     return [np.ndarray(shape, kind, block, offset) for shape, kind, offset in parts], rows
 
 
+@njit(cache=True)
+def joined(before: Memory, rows: Memory, block: NDArray[np.uint8]) -> Memory:
+    """A memory and, behind it, the arrays that lie in a block as `rows` of a `Plan` say."""
+    n_before = before.shape[0]
+    memory = np.empty((n_before + rows.shape[0], 3), np.int64)
+    memory[:n_before], memory[n_before:] = before, rows
+    memory[n_before:, 0] += np.int64(block.ctypes.data)
+    return memory
+
+
 def _flat(arrays: Iterable[Any]) -> Iterator[NDArray[Any]]:
     for array in arrays:
         if isinstance(array, tuple):

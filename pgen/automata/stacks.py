@@ -11,11 +11,8 @@ bounded by `Limits.nesting`.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from pgen.automata.layout import (
     FAR,
@@ -32,15 +29,11 @@ from pgen.automata.layout import (
     PILE,
     RETURNS,
     UNKNOWN,
-    Stacks,
 )
 from pgen.automata.memory import Memory, int_rows, ints, long_rows, longs
 
 WAITS, DONE = -2, -3
 SEED = 1469598103934665603
-FIRST_SLOTS = 2048
-"""Places of a hash table to begin with, a power of two as always: they have to be cleared."""
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @njit(cache=True)
@@ -220,24 +213,3 @@ def rehash_nodes(memory: Memory) -> None:
         while slots[slot] != 0:
             slot = (slot + 1) & (slots.shape[0] - 1)
         slots[slot] = node
-
-
-def grown_stacks(stacks: Stacks) -> Stacks:
-    """The same nodes in arrays twice as long; their hash table is another matter."""
-    capacity = 2 * len(stacks.nearest)
-    nodes, used, piled = (int(count) for count in stacks.counters[:3])
-    return stacks._replace(
-        start=longer(stacks.start, capacity + 1, nodes + 1),
-        returns=longer(stacks.returns, 4 * capacity, used),
-        parents=longer(stacks.parents, 4 * capacity, used),
-        nearest=longer(stacks.nearest, capacity, nodes),
-        farthest=longer(stacks.farthest, capacity, nodes),
-        pile=longer(stacks.pile, 8 * capacity, 2 * piled),
-    )
-
-
-def longer(array: NDArray[Scalar], size: int, used: int) -> NDArray[Scalar]:
-    """A copy of what is used, with room behind it, which is not touched."""
-    made = np.empty((size, *array.shape[1:]), array.dtype)
-    made[:used] = array[:used]
-    return made

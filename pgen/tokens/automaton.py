@@ -24,10 +24,10 @@ from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, tri
 from pgen.errors import DeadEnd, InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import Language
-from pgen.tokens import walk_kernels
+from pgen.tokens import mask_kernels, walk_kernels
 from pgen.tokens.budget import TokenDistances
 from pgen.tokens.endless import mark_endless
-from pgen.tokens.lexicon import lexicon_of
+from pgen.tokens.lexicon import Desk, lexicon_of
 from pgen.tokens.special_tokens import FOREIGN, reading
 from pgen.tokens.spellable import live_states
 from pgen.tokens.vocabulary import Vocabulary
@@ -61,17 +61,18 @@ class TokenAutomaton:
                 hint="look for parts that contradict each other, joined by & or one after the other",
             )
         self.start = self._dfa.start
-        self._require_spellable(language, single)
-        self._scratch = np.zeros(max(4 * walk_kernels.LEVEL, 2 * self._lexicon.max_depth + 2), np.int32)
+        if not self._lexicon.every_byte:
+            self._require_spellable(language, single)
+        self._desk = Desk(self._lexicon)
         self._masks: dict[int, Mask] = {}
+        self._by_code: dict[int, tuple[bytes, Mask]] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
-        self._distances = TokenDistances(self._dfa, self._lexicon)
 
     def __reduce__(self) -> tuple[object, ...]:
         return compile_language, (self.language, self.vocabulary)
 
     def _automaton(self, single: NDArray[np.bool_]) -> LazyDFA:
-        if self._grows and single.all():
+        if self._grows and (self._lexicon.every_byte or single.all()):
             return LazyDFA(Growth(self._reading.node, self.language.stock))
         if self._grows:
             self._reading = reading(self.language.node, self.vocabulary)
@@ -103,6 +104,10 @@ class TokenAutomaton:
                 hint=f"this vocabulary has no token of its own for the bytes {', '.join(missing)} …",
             )
 
+    @cached_property
+    def _distances(self) -> TokenDistances:
+        return TokenDistances(self._dfa, self._lexicon)
+
     @property
     def _grows(self) -> bool:
         """Whether parts of the language are written when walks get there."""
@@ -130,32 +135,27 @@ class TokenAutomaton:
         return np.stack([self.mask(state) for state in states])
 
     def _walked(self, state: int) -> Mask:
-        dfa, lexicon = self._dfa, self._lexicon.memory
-        mask, facts = np.zeros(len(self._lexicon.eos), np.uint32), np.zeros(2, np.int32)
-
-        def fill() -> int:
-            outcome: int = walk_kernels.fill(dfa.memory, lexicon, state, self._scratch, mask, facts)
-            return outcome
-
+        dfa, desk = self._dfa, self._desk
         with dfa.lock:
-            model = dfa.settled(fill)
+            while (model := mask_kernels.draw(dfa.memory, desk.memory, state)) == UNKNOWN:
+                dfa.grow()
             if model == UNMARKED:
                 mark_endless(dfa.nfa, self._lexicon.slices.widest, dfa.members(state))
-                model = dfa.settled(fill)
+                model = dfa.settled(lambda: mask_kernels.draw(dfa.memory, desk.memory, state))
             if model != OK:
-                self._differing(state, model, mask, facts)
-        self._facts[state] = bool(facts[0]), int(facts[1])
-        self._masks[state] = mask = self._finished(state, mask)
+                desk.draft[:], desk.facts[:2] = self.mask(model), self._facts[model]
+                dfa.settled(lambda: mask_kernels.draw_differing(dfa.memory, desk.memory, state, model))
+            any_allowed, farthest, code = desk.facts.tolist()
+            self._facts[state] = bool(any_allowed), farthest
+            self._masks[state] = mask = self._shared(code, desk.draft.tobytes())
         return mask
 
-    def _differing(self, state: int, model: int, mask: Mask, facts: NDArray[np.int32]) -> None:
-        """Fill a mask that is mostly that of another state."""
-        dfa, lexicon, scratch = self._dfa, self._lexicon.memory, self._scratch
-        mask[:] = self.mask(model)
-        if dfa.is_accepting(model):
-            mask &= ~self._lexicon.eos
-        facts[:] = self._facts[model]
-        dfa.settled(lambda: walk_kernels.differ(dfa.memory, lexicon, state, model, scratch, mask, facts))
+    def _shared(self, code: int, data: bytes) -> Mask:
+        """A mask with these words; states whose masks are equal have one between them."""
+        known = self._by_code.get(code)
+        if known is None or known[0] != data:
+            self._by_code[code] = known = data, np.frombuffer(data, np.uint32)
+        return known[1]
 
     def _within_budget(self, state: int, budget: int) -> Mask:
         mask, trie = np.zeros_like(self._lexicon.eos), self._lexicon.trie
@@ -163,9 +163,6 @@ class TokenAutomaton:
             if self._distances.within(target, budget - 1):
                 for token in trie.tokens[trie.first[node] : trie.first[node + 1]]:
                     mask[token >> 5] |= np.uint32(1 << (token & 31))
-        return self._finished(state, mask)
-
-    def _finished(self, state: int, mask: Mask) -> Mask:
         if state != ENDED and self._dfa.is_accepting(state):
             mask |= self._lexicon.eos
         mask.flags.writeable = False

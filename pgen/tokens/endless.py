@@ -41,19 +41,19 @@ def mark_endless(nfa: Nfa, edges: Ints, members: Ints) -> None:
     `edges` are those of the class: place inside a character, first byte, last byte, next place.
     """
     steps, start = _steps(nfa, edges)
-    needed, kept = _needed(steps), nfa.inside
+    needed, arriving, kept = _needed(steps), _arriving(steps), nfa.inside
     row, found, n_new = _nearby(nfa, start, members)
     states = np.sort(found[:n_new])[::-1].copy()
     for state in states:
         kept[state], nfa.endless[state] = ~np.uint64(0), -1
     held, left = np.empty((found.shape[0], needed.shape[1]), np.uint64), states
     for _ in range(MAX_SWEEPS):
-        _hold(nfa, steps, start, kept, np.concatenate((left, found[n_new:])), row, held)
-        if not _reduce(nfa, steps, start, needed, kept, left, row, held):
+        _hold(nfa, arriving, start, kept, np.concatenate((left, found[n_new:])), row, held)
+        if not _reduce(nfa, arriving, start, needed, kept, left, row, held):
             _spread(nfa, start, kept, states)
             return
         # What holds no step never will again: most states are of names and signs.
-        left = np.array([state for state in left if held[row[state]].any()], np.int64)
+        left = _holding(left, row, held)
     kept[states] = 0
 
 
@@ -157,8 +157,27 @@ def _needed(steps: Ints) -> Flags:
 
 
 @njit(cache=True)
+def _arriving(steps: Ints) -> Flags:
+    """`(places, words)` the steps (as bits) that lead to each place."""
+    arriving = np.zeros((max(steps[:, 0].max(), steps[:, 1].max()) + 1, steps.shape[0] // 64 + 1), np.uint64)
+    for k in range(steps.shape[0]):
+        arriving[steps[k, 1], k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+    return arriving
+
+
+@njit(cache=True)
+def _holding(states: Longs, row: Ints, held: Flags) -> Longs:
+    """Those of the states that hold a step."""
+    found, count = np.empty_like(states), 0
+    for state in states:
+        if held[row[state]].any():
+            found[count], count = state, count + 1
+    return found[:count]
+
+
+@njit(cache=True)
 def _reduce(
-    nfa: Nfa, steps: Ints, start: Ints, needed: Flags, kept: Flags, states: Longs, row: Ints, held: Flags
+    nfa: Nfa, arriving: Flags, start: Ints, needed: Flags, kept: Flags, states: Longs, row: Ints, held: Flags
 ) -> bool:
     """Take away the places (bits of `kept (n,)`) at which a state misses a step; whether there were any.
 
@@ -171,7 +190,7 @@ def _reduce(
         at = row[state]
         left = kept[state] & _complete(needed, held, at)
         if left != 0 and changed:
-            _own(nfa, steps, start, kept, state, own, 0)
+            _own(nfa, arriving, start, kept, state, own, 0)
             for word in range(held.shape[1]):
                 held[at, word] &= own[0, word] | _onward(nfa, row, held, state, word)
             left &= _complete(needed, held, at)
@@ -194,11 +213,11 @@ def _complete(needed: Flags, held: Flags, state: int) -> np.uint64:
 
 
 @njit(cache=True)
-def _hold(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, states: Longs, row: Ints, held: Flags) -> None:
+def _hold(nfa: Nfa, arriving: Flags, start: Ints, kept: Flags, states: Longs, row: Ints, held: Flags) -> None:
     """Fill `held (found, words)`: the steps that states, and what their jumps and calls lead to, take to kept ones."""
     held[:] = 0
     for state in states:
-        _own(nfa, steps, start, kept, state, held, row[state])
+        _own(nfa, arriving, start, kept, state, held, row[state])
     linked = np.array([state for state in states if _is_linked(nfa, state)], np.int64)
     changed = True
     while changed:
@@ -218,7 +237,7 @@ def _is_linked(nfa: Nfa, state: int) -> bool:
 
 
 @njit(inline="always")
-def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flags, at: int) -> None:
+def _own(nfa: Nfa, arriving: Flags, start: Ints, kept: Flags, state: int, held: Flags, at: int) -> None:
     """Fill row `at` of `held` with the steps that the edges of a state take to where it is kept."""
     for word in range(held.shape[1]):
         held[at, word] = 0
@@ -226,10 +245,15 @@ def _own(nfa: Nfa, steps: Ints, start: Ints, kept: Flags, state: int, held: Flag
         places = kept[nfa.edge_target[e]]
         if not nfa.live[nfa.edge_target[e]]:
             places &= ~np.uint64(1)
-        if places != 0:
-            for k in range(start[nfa.edge_low[e]], start[np.int64(nfa.edge_high[e]) + 1]):
-                if places >> np.uint64(steps[k, 1]) & np.uint64(1):
-                    held[at, k >> 6] |= np.uint64(1) << np.uint64(k & 63)
+        first, stop = start[nfa.edge_low[e]], start[np.int64(nfa.edge_high[e]) + 1]
+        if places == 0 or first == stop:
+            continue
+        for word in range(first >> 6, ((stop - 1) >> 6) + 1):
+            low, high = max(first - 64 * word, 0), min(stop - 64 * word, 64)
+            between = (~np.uint64(0) << np.uint64(low)) & (~np.uint64(0) >> np.uint64(64 - high))
+            for place in range(arriving.shape[0]):
+                if places >> np.uint64(place) & np.uint64(1):
+                    held[at, word] |= arriving[place, word] & between
 
 
 @njit(inline="always")

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import pieces
-from pgen.automata.memory import Memory, memory_of
+from pgen.automata.memory import Memory, joined, memory_of, plan
 from pgen.automata.progress import announce_compilations
 from pgen.tokens import slices as slices_module
 from pgen.tokens import trie as trie_module
 from pgen.tokens.disk import Arrays, kept
 from pgen.tokens.slices import Slices, slices_of
-from pgen.tokens.trie import Trie, build
+from pgen.tokens.trie import Levels, Trie, build, levels
 
 if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17, 18
 """Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
+WHOLE_LEVELS, SLICED_LEVELS, EOS, SCRATCH, DRAFT, FACTS = 19, 22, 25, 26, 27, 28
+"""Behind these: both tries in level order, the mask of EOS; and on a `Desk` its own."""
 BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
 """Places of a trie's arrays after its first."""
+LEVEL = 256
+"""Automaton states that one level of a slice may hold; with more its tokens are walked."""
 MIN_KEPT = 8192
 """Tokens of the smallest vocabulary whose lexicon is kept on disk: below, making it takes no tenth of a second."""
 
@@ -41,10 +45,13 @@ class Lexicon(NamedTuple):
     slices: Slices
     token_start: NDArray[np.int64]  # (V + 1,) into token_bytes; tokens that are no text have no bytes
     token_bytes: NDArray[np.uint8]
+    levels: Levels  # of the trie
+    slice_levels: Levels
     memory: Memory
     eos: NDArray[np.uint32]
     max_depth: int
     single: NDArray[np.bool_]  # (256,) which bytes are tokens
+    every_byte: bool  # whether all are
 
 
 @lru_cache(maxsize=16)
@@ -60,6 +67,7 @@ def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
 def _arrays(vocabulary: Vocabulary) -> Arrays:
     """All that a lexicon is made of, by name."""
     trie, slices = build(vocabulary.tokens, vocabulary.text_ids.tolist()), slices_of(vocabulary)
+    sections = slices.section[:-1]
     eos = np.zeros(-(-len(vocabulary) // 32), np.uint32)
     for token in vocabulary.eos:
         eos[token >> 5] |= np.uint32(1 << (token & 31))
@@ -70,6 +78,8 @@ def _arrays(vocabulary: Vocabulary) -> Arrays:
         **{f"trie.{name}": array for name, array in trie._asdict().items()},
         **{f"slices.tries.{name}": array for name, array in slices.tries._asdict().items()},
         **{f"slices.{name}": array for name, array in slices._asdict().items() if name != "tries"},
+        **{f"levels.{name}": array for name, array in levels(trie, _ROOT)._asdict().items()},
+        **{f"slices.levels.{name}": array for name, array in levels(slices.tries, sections)._asdict().items()},
         "token.start": np.cumsum([0, *map(len, data)]),
         "token.bytes": np.frombuffer(b"".join(data) + b"\0", np.uint8),
         "masks.eos": eos,
@@ -83,9 +93,34 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     trie = Trie(**below("trie", Trie._fields))
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
-    memory = memory_of((trie, slices, *text.values()))
+    order, slice_order = (Levels(**below(prefix, Levels._fields)) for prefix in ("levels", "slices.levels"))
+    memory = memory_of((trie, slices, *text.values(), order, slice_order, arrays["masks.eos"]))
     lengths = np.diff(text["start"])
     single = np.zeros(256, np.bool_)
     single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
-    known = below("masks", ("eos",)) | {"max_depth": int(trie.depth.max()), "single": single}
-    return Lexicon(trie, slices, text["start"], text["bytes"], memory, **known)
+    known = below("masks", ("eos",)) | {
+        "max_depth": int(trie.depth.max()),
+        "single": single,
+        "every_byte": bool(single.all()),
+    }
+    return Lexicon(trie, slices, text["start"], text["bytes"], order, slice_order, memory, **known)
+
+
+class Desk:
+    """What masks of one automaton are drawn up on: `memory` is that of a lexicon, and of this.
+
+    `draft (words,)` becomes the mask, `facts` are (whether a token is allowed, the largest `farthest` of the states
+    that allowed ones lead to or a bound on it, a code that equal masks share).
+    """
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        n_words = len(lexicon.eos)
+        by = plan(((max(4 * LEVEL, 3 * lexicon.max_depth + 3),), (n_words,), (3,)), (np.int32, np.uint32, np.int64))
+        block = np.empty(by.n_bytes, np.uint8)
+        at, end = by.rows[1:, 0].tolist()
+        self.memory: Memory = joined(lexicon.memory, by.rows, block)
+        self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
+        self.facts: NDArray[np.int64] = block[end : end + 24].view(np.int64)
+
+
+_ROOT = np.zeros(1, np.int32)

@@ -36,19 +36,23 @@ from pgen.tokens.lexicon import (
     END,
     EVERYDAY,
     FIRST,
+    LEVEL,
     ONLY,
     SECTION,
     SLICED,
+    SLICED_LEVELS,
     TOKEN_BYTES,
     TOKEN_START,
     TOKENS,
     UP_TO,
     WHOLE,
+    WHOLE_LEVELS,
 )
 from pgen.tokens.slices import MAX_CHARACTERS
 from pgen.tokens.trie import NONE
 
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint32]
 
@@ -56,8 +60,6 @@ GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
 NOWHERE = np.int32(-(2**30))
 """No state, and no code of an unknown one."""
-LEVEL = 256
-"""Automaton states that one level of a slice may hold; with more its tokens are walked."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
 SELDOM = ord("~")
 
@@ -71,13 +73,12 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
 
 
 @njit(cache=True)
-def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
-    """Set in `mask` the bit of every token from `state` that leads to a live state.
+def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
+    """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
-    `scratch` holds `4 LEVEL` ints and two for each byte of the longest token. `facts`
+    `scratch` holds `4 LEVEL` ints and three for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
-    allowed tokens lead to, or a bound on it). Returns `OK`, `UNKNOWN` when the DFA has to grow, `UNMARKED` when
-    `Nfa.endless` is needed and not there, or a state to begin from with `differ`.
+    allowed tokens lead to, or a bound on it). Returns what `mask_kernels.draw` does.
     """
     facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
     rest = section.shape[0] - 3
@@ -86,15 +87,15 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         return UNKNOWN
     if looping == OK:
         facts[1], mask[:] = ints(memory, STATE_FARTHEST)[state], words(lexicon, EVERYDAY)
-        facts[0], first, end = mask.any(), section[rest + 1] + 1, section[rest + 2]
-        return int(walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts))
+        facts[0] = mask.any()
+        return int(walk(memory, lexicon, SLICED, rest + 1, state, scratch, mask, facts))
+    mask[:] = 0
     for letter in FREQUENT:
         target = follow(memory, state, octets(memory, CLASS_OF)[letter])
         if target == UNKNOWN:
             return UNKNOWN
         if target == DEAD:
-            count = octets(lexicon, WHOLE + BYTE).shape[0]
-            return int(walk(memory, lexicon, WHOLE, 1, count, state, scratch, mask, facts))
+            return int(walk(memory, lexicon, WHOLE, 0, state, scratch, mask, facts))
     bound = endless_bound(memory, state)
     if bound == UNMARKED:
         return UNMARKED
@@ -110,12 +111,11 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
             if outcome == UNKNOWN:
                 return UNKNOWN
             if outcome == MIXED:
-                first, end = section[family] + 1, section[family + 1]
-                if walk(memory, lexicon, SLICED, first, end, state, scratch, mask, facts) == UNKNOWN:
+                if walk(memory, lexicon, SLICED, family, state, scratch, mask, facts) == UNKNOWN:
                     return UNKNOWN
             elif family == 0:
                 break
-    return int(walk(memory, lexicon, SLICED, section[rest] + 1, section[rest + 1], state, scratch, mask, facts))
+    return int(walk(memory, lexicon, SLICED, rest, state, scratch, mask, facts))
 
 
 @njit(cache=True)
@@ -129,7 +129,7 @@ def model(memory: Memory, lexicon: Memory, state: int, scratch: Ints) -> int:
 
 
 @njit(cache=True)
-def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
+def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Turn the mask of `other`, and its facts, into those of `state`, both of which allow all everyday tokens.
 
     Other tokens are looked at where the two states differ. `UNKNOWN` when the DFA has to grow; nothing is lost then.
@@ -162,7 +162,7 @@ def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Int
         if only[node] != NONE and live[np.uint64(target)]:
             allow(lexicon, SLICED, np.int64(node), mask)
             if target != last:
-                largest, last = max(largest, farthest[np.uint64(target)]), target
+                largest, last = max(largest, np.int64(farthest[np.uint64(target)])), target
         elif only[node] != NONE:
             forbid(lexicon, first[node], first[node + one], mask)
         node += one
@@ -211,7 +211,7 @@ def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
 
 
 @njit(cache=True)
-def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Ints, mask: Mask, facts: Ints) -> int:
+def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set the bits that a family's levels decide; `MIXED` if others have to be walked, `UNKNOWN` if full, else `OK`."""
     here, after, todo = scratch[:LEVEL], scratch[LEVEL : 2 * LEVEL], scratch[2 * LEVEL : 4 * LEVEL]
     class_start, farthest = ints(lexicon, CLASS_START), ints(memory, STATE_FARTHEST)
@@ -227,7 +227,7 @@ def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Int
         reached += 1
         settled = reached > 1 and found == count
         for i in range(found):
-            facts[0], facts[1] = 1, max(facts[1], farthest[after[i]])
+            facts[0], facts[1] = 1, max(facts[1], np.int64(farthest[after[i]]))
             settled = settled and after[i] == here[i]
         if settled:
             reached = MAX_CHARACTERS
@@ -306,40 +306,49 @@ def noted_pair(places: Ints, count: int, inside: int, state: int) -> int:
 
 
 @njit(cache=True)
-def walk(
-    memory: Memory, lexicon: Memory, at: int, first: int, stop: int, state: int, path: Ints, mask: Mask, facts: Ints
-) -> int:
-    """`fill` by the nodes from `first` (below a root) up to `stop` of the trie at `at`; facts are added to."""
-    byte, depths = octets(lexicon, at + BYTE), ints(lexicon, at + DEPTH)
-    end, only = ints(lexicon, at + END), ints(lexicon, at + ONLY)
+def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: Ints, mask: Mask, facts: Longs) -> int:
+    """`fill` by the nodes below a root, from the trie at `at`, in the order of its levels; facts are added to.
+
+    `path` holds, for each depth, the siblings that are left to look at and the state that they are entered from.
+    """
+    levels = WHOLE_LEVELS if at == WHOLE else SLICED_LEVELS
+    byte, only, begin = octets(lexicon, levels), ints(lexicon, levels + 1), ints(lexicon, levels + 2)
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
     farthest, any_allowed, largest, last = ints(memory, STATE_FARTHEST), facts[0], facts[1], np.int32(-1)
-    path[0] = state
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
-    one = np.uint64(1)
-    node, count = np.uint64(first), np.uint64(stop)
-    while node < count:
-        depth = np.uint64(depths[node])
-        source, symbol = path[depth - one], class_of[np.uint64(byte[node])]
-        target = transitions[np.uint64(source), np.uint64(symbol)]
+    one, three, top, source = np.uint64(1), np.uint64(3), np.uint64(0), np.uint64(state)
+    node, stop = np.uint64(begin[root]), np.uint64(begin[root + 1])
+    while True:
+        if node == stop:
+            if top == 0:
+                break
+            top -= three
+            node, stop, source = np.uint64(path[top]), np.uint64(path[top + one]), np.uint64(path[top + one + one])
+            continue
+        symbol = np.uint64(class_of[np.uint64(byte[node])])
+        target = transitions[source, symbol]
         if target < 0:
-            target = np.int32(follow(memory, source, symbol))
+            target = np.int32(follow(memory, np.int64(source), np.int64(symbol)))
             if target == UNKNOWN:
                 return UNKNOWN
+        here, node = node, node + one
         if target == DEAD:
-            node = np.uint64(end[node])
             continue
-        path[depth] = target
-        token = only[node]
+        token = only[here]
         if token != NONE and live[np.uint64(target)]:
             if token >= 0:
                 mask[np.uint64(token) >> np.uint64(5)] |= np.uint32(1) << np.uint32(token & 31)
             else:
-                allow(lexicon, at, np.int64(node), mask)
+                allow(lexicon, at, -2 - token, mask)
             if target != last:
                 any_allowed, last = 1, target
-                largest = max(largest, farthest[np.uint64(target)])
-        node += one
+                largest = max(largest, np.int64(farthest[np.uint64(target)]))
+        first, end = np.uint64(begin[here]), np.uint64(begin[here + one])
+        if first < end:
+            if node < stop:
+                path[top], path[top + one], path[top + one + one] = node, stop, source
+                top += three
+            node, stop, source = first, end, np.uint64(target)
     facts[0], facts[1] = any_allowed, largest
     return OK
 

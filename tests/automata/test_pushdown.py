@@ -159,7 +159,7 @@ def test_ambiguity_stays_small(node, text):
     state = automaton.run(automaton.start, text)
     assert state
     assert len(automaton.members(state)) < 20
-    assert int(automaton.table.stacks.counters[0]) < 40 * len(text)
+    assert int(automaton.table.node_counters[0]) < 40 * len(text)
 
 
 def test_readings_that_differ_on_many_levels_merge_or_are_refused():
