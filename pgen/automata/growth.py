@@ -5,8 +5,7 @@ nodes stand for such parts: they become rules without states, whose shortest mem
 distances and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
 piece: the node is written, laid, and put behind the arrays there are (`arrays.Store`), and so are some of the rules
 that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only, in small
-schemas never, since a first few are laid beforehand. Later pieces
-call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
+schemas once. Nothing is laid before the first mask. Later pieces call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
 edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
 numbers) is laid once for all of them and copied. Cost: that of what is laid.
 """
@@ -30,12 +29,9 @@ from pgen.automata.sharing import same_parts
 from pgen.language import ir
 
 AHEAD = 20_000
-"""Edges that are laid before the first walk besides the whole: few schemas have more.
-
-Without them the first mask comes sooner, and later ones are interrupted more often.
-"""
+"""Edges, about, that are laid when a walk first calls a rule that has none: few schemas have more."""
 MOST_AHEAD = 64_000
-"""When a rule is called that has none, twice as many are laid as the time before, up to so many."""
+"""The next times twice as many are laid as the time before, up to so many."""
 TOGETHER = 16
 """Rules that are laid in one piece, where several are."""
 ROOM = 3_000
@@ -63,11 +59,6 @@ class Growth:
         if self.nearest_bytes is not None:
             self.store.add(self.whole)
             self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
-
-    def write_ahead(self) -> None:
-        """Put the first few rules into the store; for walks, since what only asks for lengths needs none of them."""
-        if AHEAD:
-            self.write(WHOLE + 1)
 
     def write(self, rule: int) -> None:
         """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""

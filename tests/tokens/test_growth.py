@@ -76,7 +76,7 @@ SCHEMAS = {
 OPTIONS = [{}, {"whitespace": "any", "property_order": "any"}]
 
 
-@pytest.fixture(params=[0, growth.AHEAD], ids=["on demand", "ahead"])
+@pytest.fixture(params=[0, growth.AHEAD], ids=["one by one", "together"])
 def ahead(request, monkeypatch):
     monkeypatch.setattr(growth, "AHEAD", request.param)
 
