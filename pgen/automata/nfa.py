@@ -100,7 +100,7 @@ class Builder:
 
     def _call(self, part: ir.Node) -> int | None:
         """The symbol that calls a part, if it is a rule."""
-        return CALL + self.shared[part] if part in self.shared else None
+        return CALL + self.shared[part] if self.shared and part in self.shared else None
 
     def _inner(self) -> Builder:
         """A builder of a part."""

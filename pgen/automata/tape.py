@@ -25,7 +25,12 @@ class Tape:
         self._data = bytearray()
         self._parts: list[Fragment] = []
         self._places: dict[int, tuple[int, int]] = {}
-        self._n_edges, self._n_jumps = 0, 0
+        self._n_edges, self._n_jumps, self._n_copied = 0, 0, 0
+
+    @property
+    def n_edges(self) -> int:
+        """Edges so far."""
+        return len(self._edges) // 4 + len(self._data) + self._n_copied
 
     def new(self, count: int) -> int:
         """The first of so many new states."""
@@ -56,6 +61,7 @@ class Tape:
             self._n_edges += len(part.edges)
             self._n_jumps += len(part.jumps)
         self._copies.extend((start, end, self.n_states, place[0], len(part.edges), place[1], len(part.jumps)))
+        self._n_copied += len(part.edges)
         self.n_states += part.n_states - 2
 
     def written(self) -> tuple[Edges, Edges]:
