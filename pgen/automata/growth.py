@@ -5,9 +5,10 @@ nodes stand for such parts: they become rules without states, whose shortest mem
 distances and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
 piece: the node is written, laid, and put behind the arrays there are (`arrays.Store`), and so are some of the rules
 that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only, in small
-schemas once. Nothing is laid before the first mask. Later pieces call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
-edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
-numbers) is laid once for all of them and copied. Cost: that of what is laid.
+schemas once. Nothing is laid before the first mask. Later pieces call the shared parts of earlier ones. States keep
+their numbers, and so does what is known of them: a piece adds edges to no state but its own. What many languages have
+in common (`ir.Stock`: any JSON value, strings, numbers) is laid once for all of them and copied. Cost: that of what is
+laid.
 """
 
 from __future__ import annotations

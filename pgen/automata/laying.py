@@ -148,9 +148,24 @@ class PieceBuilder(Builder):
                 self._waiting.append((part, here, there))
             here = there
 
+    def _listed(self, node: ir.Fields, start: int, end: int) -> None:
+        for part in (node.separator, node.colon):
+            self._share(part)
+        super()._listed(node, start, end)
+
+    def _listed_at_will(self, node: ir.Fields, start: int, end: int) -> None:
+        for part in (node.separator, node.colon, *node.values):
+            self._share(part)
+        super()._listed_at_will(node, start, end)
+
+    def _share(self, part: ir.Node) -> None:
+        """A part of some size that comes several times becomes a rule, unless it is one or inside of an atom."""
+        if not self._whole and self._call(part) is None and ir.size(part) >= MIN_SIZE:
+            self._new_rule(part)
+
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
-        if not self._whole and high > 1 and self._call(node) is None and ir.size(node) >= MIN_SIZE:
-            self._new_rule(node)
+        if high > 1:
+            self._share(node)
         return super()._copies(node, low, high)
 
     def _inner(self) -> Builder:
