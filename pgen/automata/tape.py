@@ -190,12 +190,12 @@ def _put_list(
         n_jumps += 1
         if i and separator:
             n_edges = _put(edges, n_edges, begun - 1, separator, now)
-        if separator and (kind == _ANY or kind == _SOME):
+        if separator and (kind in (_ANY, _SOME)):
             n_edges = _put(edges, n_edges, begun, separator, now)
-        if (kind == _MAYBE or kind == _ANY) and i + 1 < count:
+        if (kind in (_MAYBE, _ANY)) and i + 1 < count:
             jumps[n_jumps, 0], jumps[n_jumps, 1] = fresh, first + i
             n_jumps += 1
-        if (kind == _MAYBE or kind == _ANY) and i:
+        if (kind in (_MAYBE, _ANY)) and i:
             jumps[n_jumps, 0], jumps[n_jumps, 1] = begun - 1, begun
             n_jumps += 1
         here, inside = now, begin - length + is_fixed
