@@ -121,16 +121,22 @@ def concat(*parts: Node) -> Node:
     """The parts in order, flattened; adjacent literals join."""
     flat: list[Node] = []
     for part in parts:
-        for item in part.parts if isinstance(part, Concat) else (part,):
-            if is_empty(item):
+        for item in part.parts if type(part) is Concat else (part,):
+            kind = type(item)
+            if kind is Literal:
+                _add_literal(flat, item)
+            elif kind is Chars and not item.ranges:  # type: ignore[attr-defined]
                 return EMPTY
-            if not isinstance(item, Literal):
-                flat.append(item)
-            elif flat and isinstance(flat[-1], Literal):
-                flat[-1] = Literal(flat[-1].data + item.data)
-            elif item.data:
+            else:
                 flat.append(item)
     return flat[0] if len(flat) == 1 else Concat(tuple(flat)) if flat else EPSILON
+
+
+def _add_literal(flat: list[Node], item: Literal) -> None:
+    if flat and type(last := flat[-1]) is Literal:
+        flat[-1] = Literal(last.data + item.data)
+    elif item.data:
+        flat.append(item)
 
 
 def union(*parts: Node) -> Node:
@@ -160,10 +166,11 @@ def union(*parts: Node) -> Node:
 
 
 def _distinct(nodes: list[Node]) -> list[Node]:
-    """Each node once. Only nodes that look alike are compared, since that takes digests."""
-    looks = [_look(node) for node in nodes]
+    """Each node once. Only nodes that look alike are compared, since that takes sizes and digests."""
+    looks: list[object] = [_look(node) for node in nodes]
     if len(set(looks)) == len(nodes):
         return nodes
+    looks = list(zip(looks, map(size, nodes), strict=True))
     often = Counter(looks)
     kept: dict[Node | int, Node] = {}
     for place, (node, look) in enumerate(zip(nodes, looks, strict=True)):
@@ -171,10 +178,12 @@ def _distinct(nodes: list[Node]) -> list[Node]:
     return list(kept.values())
 
 
-def _look(node: Node) -> tuple[int, type[Node], bytes]:
-    """What equal nodes have in common: size, kind, and the bytes that a sequence begins with."""
-    first = node.parts[0] if isinstance(node, Concat) else node
-    return size(node), type(node), first.data if isinstance(first, Literal) else b""
+def _look(node: Node) -> tuple[object, ...]:
+    """What equal nodes have in common that takes no time: kind, and how a sequence begins and how long it is."""
+    if type(node) is not Concat:
+        return (node.name,) if type(node) is Later else (type(node),)
+    first = node.parts[0]
+    return len(node.parts), type(first), first.data if type(first) is Literal else b""
 
 
 def word_set(words: Iterable[bytes]) -> Node:

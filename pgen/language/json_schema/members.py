@@ -61,11 +61,8 @@ class Members:
 
     def node(self) -> ir.Node:
         """The texts of the object."""
-        declared = [
-            (name, self.emitter.node(item, self.depth + 1, self.free))
-            for name, item in self.shape.properties
-            if item != NOTHING
-        ]
+        node, depth, free = self.emitter.node, self.depth + 1, self.free
+        declared = [(name, node(item, depth, free)) for name, item in self.shape.properties if not item.is_nothing]
         extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
         if not ir.is_empty(extra) and (self.shape.high is None or self.shape.high > 1):
             self.emitter.repeats_names = True
@@ -75,11 +72,8 @@ class Members:
             forms = self._in_any_order(declared, extra)
         else:
             forms = self._in_declared_order(declared, extra)
-        empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
-        nothing = [empty] if self.shape.low == 0 and not self.shape.required else []
-        return ir.union(
-            *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if not ir.is_empty(form))
-        )
+        may_be_empty = self.shape.low == 0 and not self.shape.required
+        return self.emitter.container("{}", [form for form in forms if not ir.is_empty(form)], self.depth, may_be_empty)
 
     def _members(self, declared: list[tuple[str, ir.Node]]) -> list[tuple[ir.Node, bool]]:
         """The declared properties, and whether they are required."""

@@ -150,9 +150,14 @@ class Shape:
         return UNCONSTRAINED if self.options is None else self.options
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether there are no values."""
+        return self.options == ()
+
+    @property
     def is_lazy(self) -> bool:
         """Whether some option has to be looked up."""
-        return self.options is not None and any(isinstance(option, Lazy) for option in self.options)
+        return self.options is not None and Lazy in map(type, self.options)
 
     def resolved(self) -> Shape:
         """The same shape with no lazy option at its top."""

@@ -67,19 +67,18 @@ class Shortest:
     _settled: set[Shape] = field(default_factory=set)
     _met: set[Shape] = field(default_factory=set)
     _circular: bool = False
+    _changed: bool = False
 
     def of(self, shape: Shape) -> int:
         """Bytes of the shortest text of the values of `shape`; `NEVER` if there is none."""
         if shape.options is None:
             return 1
-        before = None
-        while shape not in self._settled and before != self._known:
-            before, self._circular = dict(self._known), False
+        while shape not in self._settled:
+            self._circular = self._changed = False
             self._met.clear()
             self._evaluate(shape)
-            if not self._circular:
-                break
-        self._settled |= self._met
+            if not (self._circular and self._changed):
+                self._settled |= self._met
         return self._known[shape]
 
     def _evaluate(self, shape: Shape) -> int:
@@ -91,6 +90,7 @@ class Shortest:
             return self._known.get(shape, NEVER)
         self._met.add(shape)
         found = min(map(self._option, shape.options), default=NEVER)
+        self._changed |= self._known.get(shape) != found
         self._known[shape] = found
         return found
 
