@@ -96,22 +96,25 @@ class _Writer:
 
     def write_from(self, rule: int, n_edges: int, store: Store) -> None:
         """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges."""
-        known = int(store.counts[RULES])
-        waiting, most = deque([*range(rule, known), *range(WHOLE + 1, rule)]), int(store.counts[EDGES]) + n_edges
+        unwritten = np.flatnonzero(store.nfa.begin[: store.counts[RULES]] == UNWRITTEN).tolist()
+        waiting = deque([number for number in unwritten if number >= rule])
+        waiting += [number for number in unwritten if number < rule]
         builder, begins = PieceBuilder(self.rules, self._n_edges), dict[int, int]()
-        while waiting and int(store.counts[EDGES]) + builder.n_laid <= most:
-            rule, known = waiting.popleft(), len(self.rules.parts)
-            if rule in begins or (rule < store.counts[RULES] and store.nfa.begin[rule] != UNWRITTEN):
+        most, parts = n_edges, self.rules.parts
+        while waiting and builder.n_laid <= most:
+            number, known = waiting.popleft(), len(parts)
+            if not isinstance(part := parts[number], ir.Later):
+                # It has come in a piece of its own.
                 continue
-            part = self.rules.parts[rule]
-            assert isinstance(part, ir.Later), "other rules come with the piece that mentions them first"
             body = part.write()
             if ir.has_boolean(body):
-                store.add(self.piece(rule, body))
+                before = int(store.counts[EDGES])
+                store.add(self.piece(number, body))
+                most -= int(store.counts[EDGES]) - before
             else:
-                begins[rule] = builder.lay_apart(body)
+                begins[number] = builder.lay_apart(body)
             # What the rule mentions comes before what comes after it.
-            waiting.extendleft(range(len(self.rules.parts) - 1, known - 1, -1))
+            waiting.extendleft(range(len(parts) - 1, known - 1, -1))
         if begins:
             store.add(self._finished(builder, begins))
 

@@ -218,6 +218,8 @@ class Builder:
             node.words, node.kinds.encode(), symbols, (start, end, separator, colon, fixed)
         )
         waiting = self._waiting
+        if separator and (colon or fixed) and None not in symbols:
+            return
         for i, (value, symbol, word, kind) in enumerate(zip(node.values, symbols, node.words, node.kinds, strict=True)):
             if symbol is None:
                 waiting.append((value, values[i], begun + i))

@@ -102,18 +102,18 @@ class Emitter:
     def _put_off(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
         """The texts of the values of `shape`, to be written later unless they are constants."""
         shape = shape.resolved()
-        if (known := self.common.get(shape)) is not None:
-            return known
-        if shape not in self._later:
-            n_bytes = 0 if {Constant}.issuperset(map(type, shape.expanded())) else lengths.of(shape)
-            write = partial(self._now, shape)
-            if n_bytes >= NEVER:
-                self._later[shape] = ir.EMPTY
-            elif 0 < n_bytes < MAX_BYTES:
-                self._later[shape] = ir.Later(f"#{len(self._later)}", n_bytes, write)
-            else:
-                self._later[shape] = write()
-        return self._later[shape]
+        node = self._later.get(shape) or self.common.get(shape)
+        if node is None:
+            node = self._later[shape] = self._to_be_written(shape, lengths)
+        return node
+
+    def _to_be_written(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
+        n_bytes = 0 if {Constant}.issuperset(map(type, shape.expanded())) else lengths.of(shape)
+        if n_bytes >= NEVER:
+            return ir.EMPTY
+        if 0 < n_bytes < MAX_BYTES:
+            return ir.Later(f"#{len(self._later)}", n_bytes, partial(self._now, shape))
+        return self._now(shape)
 
     def _now(self, shape: Shape) -> ir.Node:
         """The texts of the values of a shape, those of their parts to be written later."""
