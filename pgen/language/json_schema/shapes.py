@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii
 from typing import Any, Literal
 
 Value = Any
@@ -209,6 +210,8 @@ UNCONSTRAINED: tuple[Option, ...] = (
 
 def constant(value: Value) -> Constant:
     """The canonical constant of a JSON value."""
+    if isinstance(value, str):
+        return Constant(encode_basestring_ascii(value))
     return Constant(json.dumps(_canonical(value), allow_nan=False))
 
 

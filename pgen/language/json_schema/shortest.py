@@ -122,8 +122,11 @@ class Shortest:
         return _sum(2, max(0, array.low - 1), more, *lengths)
 
     def _object(self, shape: ObjectShape) -> int:
-        items = [(name, item) for name, item in shape.properties if name in shape.required]
-        members = [_of_constant(name) + 1 + self._evaluate(item) for name, item in items]
+        required = set(shape.required)
+        items = [(name, item) for name, item in shape.properties if name in required]
+        all_plain = is_plain("".join([name for name, _ in items]))
+        quoted = [2 + len(name) if all_plain else _of_constant(name) for name, _ in items]
+        members = [length + 1 + self._evaluate(item) for length, (_, item) in zip(quoted, items, strict=True)]
         if not is_exact(shape, self.exact_orders) and _sum(*members) < NEVER:
             return 2 if shape.low == 0 and not shape.required else _sum(2, self._one_property(shape))
         if shape.low > len(shape.required):
