@@ -23,7 +23,8 @@ from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
 from pgen.automata.laying import PieceBuilder, Rules
 from pgen.automata.nfa import fragment as regular_fragment
 from pgen.automata.pieces import CALL, NO_STATES, Fragment, as_edges, as_jumps
-from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, trim
+from pgen.automata.reachability import UNREACHABLE, cheapest, trim
+from pgen.errors import LimitExceeded
 from pgen.language import ir
 
 AHEAD = 20_000
@@ -96,12 +97,22 @@ class _Writer:
 
     def write_from(self, rule: int, n_edges: int, store: Store) -> None:
         """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges."""
-        unwritten = np.flatnonzero(store.nfa.begin[: store.counts[RULES]] == UNWRITTEN).tolist()
-        waiting = deque([number for number in unwritten if number >= rule])
-        waiting += [number for number in unwritten if number < rule]
-        builder, begins = PieceBuilder(self.rules, self._n_edges), dict[int, int]()
-        most, parts = n_edges, self.rules.parts
-        while waiting and builder.n_laid <= most:
+        begun = store.nfa.begin[: store.counts[RULES]].tolist()
+        waiting = deque([number for number in range(rule, len(begun)) if begun[number] == UNWRITTEN])
+        waiting += [number for number in range(rule) if begun[number] == UNWRITTEN]
+        try:
+            self._write_some(waiting, n_edges, store)
+        except LimitExceeded:
+            if not n_edges:
+                raise
+            # What is not needed yet may be too large: it is an error when a text gets there.
+            if store.nfa.begin[rule] == UNWRITTEN:
+                self.write_from(rule, 0, store)
+
+    def _write_some(self, waiting: deque[int], n_edges: int, store: Store) -> None:
+        """Put in the first ones of these rules in one piece; those with intersections come alone."""
+        builder, begins, parts = PieceBuilder(self.rules, self._n_edges), dict[int, int](), self.rules.parts
+        while waiting and builder.n_laid <= n_edges:
             number, known = waiting.popleft(), len(parts)
             if not isinstance(part := parts[number], ir.Later):
                 # It has come in a piece of its own.
@@ -110,7 +121,7 @@ class _Writer:
             if ir.has_boolean(body):
                 before = int(store.counts[EDGES])
                 store.add(self.piece(number, body))
-                most -= int(store.counts[EDGES]) - before
+                n_edges -= int(store.counts[EDGES]) - before
             else:
                 begins[number] = builder.lay_apart(body)
             # What the rule mentions comes before what comes after it.
@@ -121,31 +132,35 @@ class _Writer:
     def piece(self, rule: int, body: ir.Node) -> Piece:
         """The piece of one rule with this body."""
         builder = PieceBuilder(self.rules, self._n_edges)
-        return self._finished(builder, {rule: builder.lay_apart(body)}, cut=ir.has_boolean(body))
+        begins = {rule: builder.lay_apart(body)}
+        return self._cut(builder, rule) if ir.has_boolean(body) else self._finished(builder, begins)
 
-    def _finished(self, builder: PieceBuilder, begins: dict[int, int], cut: bool = False) -> Piece:
+    def _finished(self, builder: PieceBuilder, begins: dict[int, int]) -> Piece:
         """The piece of rules that begin at these states; without intersections nothing that was laid is in vain."""
-        self._n_edges = builder.n_edges
-        others = [*begins.values()][1:]
-        fragment, costs = builder.fragment(np.array([*builder.begins, *others], np.int32)), self.rules.told()
-        fragment, nearest = trim(fragment, None, costs) if cut else (fragment, byte_distances(fragment, None, costs))
-        return self._numbered(builder, [*begins], fragment, nearest)
-
-    def _numbered(
-        self, builder: PieceBuilder, bodies: list[int], fragment: Fragment, nearest: NDArray[np.int32]
-    ) -> Piece:
-        """The piece with its own rules numbered after those there are, and calls of them by these numbers."""
-        begins = np.append(_FIRST, fragment.begins)
-        lengths = nearest[begins].tolist() if len(nearest) else [UNREACHABLE]
-        n_own = len(begins) - len(bodies)
-        own, others = lengths[1 : n_own + 1], lengths[:1] + lengths[n_own + 1 :]
+        bodies, (first, *others) = [*begins], begins.values()
+        starts = np.array([first, *builder.begins, *others], np.int32)
+        fragment, nearest = builder.measured(starts)
+        lengths, n_own = nearest[starts].tolist(), len(builder.begins)
         told = [self.rules.costs[rule] for rule in bodies]
-        assert told == others or bodies == [WHOLE], "a part is as short as it says"
+        assert told == lengths[:1] + lengths[n_own + 1 :] or bodies == [WHOLE], "a part is as short as it says"
+        own = map(self.rules.add, builder.parts, lengths[1 : n_own + 1])
+        return self._numbered(builder, fragment, nearest, [bodies[0], *own, *bodies[1:]])
+
+    def _cut(self, builder: PieceBuilder, rule: int) -> Piece:
+        """The piece of a rule with intersections, in which there may be states that lead nowhere."""
+        fragment, nearest = trim(builder.fragment(np.array(builder.begins, np.int32)), None, self.rules.told())
+        begins = np.append(_FIRST, fragment.begins)
+        first, *lengths = nearest[begins].tolist() if len(nearest) else [UNREACHABLE]
+        assert first == self.rules.costs[rule] or rule == WHOLE, "a part is as short as it says"
         # Where trimming has cut rules, it is not said which; those left serve this piece alone.
-        names = builder.parts if n_own == len(builder.parts) else [ir.Ref("") for _ in own]
-        numbers = [self.rules.add(part, length) for part, length in zip(names, own, strict=True)]
-        rules, ends = np.array([bodies[0], *numbers, *bodies[1:]], np.int32), np.append(_LAST, fragment.ends)
-        return Piece(fragment._replace(begins=begins, ends=ends), nearest, rules, rules[1:], len(self.rules.parts))
+        names = builder.parts if len(lengths) == len(builder.parts) else [ir.Ref("") for _ in lengths]
+        rules, ends = [rule, *map(self.rules.add, names, lengths)], np.append(_LAST, fragment.ends)
+        return self._numbered(builder, fragment._replace(begins=begins, ends=ends), nearest, rules)
+
+    def _numbered(self, by: PieceBuilder, fragment: Fragment, nearest: NDArray[np.int32], rules: list[int]) -> Piece:
+        """The piece of these rules, its own ones numbered after those there were."""
+        self._n_edges, numbers = by.n_edges, np.array(rules, np.int32)
+        return Piece(fragment, nearest, numbers, numbers[1:], len(self.rules.parts))
 
 
 _FIRST, _LAST = np.zeros(1, np.int32), np.ones(1, np.int32)

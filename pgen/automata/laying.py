@@ -12,12 +12,17 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.nfa import Builder
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
+from pgen.automata.reachability import distances_with_calls
 from pgen.automata.sharing import MIN_SIZE, is_atom
+from pgen.automata.tape import written
 from pgen.language import ir
+
+Ints = NDArray[np.int32]
 
 
 class Rules(NamedTuple):
@@ -69,6 +74,12 @@ class PieceBuilder(Builder):
             if not self._large:
                 return start
             self._settle(heappop(self._large)[2])
+
+    def measured(self, starts: NDArray[np.int32]) -> tuple[Fragment, NDArray[np.int32]]:
+        """What was laid, with all bodies and rules that begin in `starts`, and bytes from each state to their ends."""
+        n_states, ends = self._tape.n_states, starts + 1
+        edges, jumps, nearest = _measured(n_states, *self._tape.notes(), starts[1:], ends[1:], self._rules.told())
+        return Fragment(n_states, edges, jumps, starts, ends), nearest
 
     def _call(self, part: ir.Node) -> int | None:
         if self._whole:
@@ -174,3 +185,19 @@ class PieceBuilder(Builder):
         inside = PieceBuilder(self._rules, self.n_edges)
         inside._own = self._own
         return inside
+
+
+@njit(cache=True)
+def _measured(
+    n_states: int,
+    notes: Ints,
+    data: NDArray[np.uint8],
+    inner_edges: Ints,
+    inner_jumps: Ints,
+    begins: Ints,
+    ends: Ints,
+    costs: Ints,
+) -> tuple[Ints, Ints, Ints]:
+    edges, jumps = written(notes, data, inner_edges, inner_jumps)
+    one_each = np.ones(256, np.int32)
+    return edges, jumps, distances_with_calls(n_states, edges, jumps, begins, ends, costs, one_each)

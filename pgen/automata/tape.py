@@ -104,39 +104,43 @@ class Tape:
 
     def written(self) -> tuple[Edges, Edges]:
         """`(E, 4)` edges and `(J, 2)` jumps."""
-        edges, jumps = _rows(self._edges, 4), _rows(self._jumps, 2)
-        if not self._words and not self._copies and not self._lists:
-            return edges, jumps
+        found: tuple[Edges, Edges] = written(*self.notes())
+        return found
+
+    def notes(self) -> tuple[Ints, NDArray[np.uint8], Edges, Edges]:
+        """What the kernel `written` takes: the notes in one row, words, and the fragments to be copied."""
         inner_edges, inner_jumps = _NO_EDGES, _NO_JUMPS
         if self._parts:
             inner_edges = np.concatenate([part.edges for part in self._parts])
             inner_jumps = np.concatenate([part.jumps for part in self._parts])
-        data = np.frombuffer(self._data + b"\0", np.uint8)
-        words, copies = _rows(self._words, 5), _rows(self._copies, 7)
-        lists, items = _rows(self._lists, 8), _rows(self._items, 4)
-        found: tuple[Edges, Edges] = _written(edges, jumps, words, data, copies, inner_edges, inner_jumps, lists, items)
-        return found
+        kinds = (self._edges, self._jumps, self._words, self._copies, self._lists, self._items)
+        noted = array("i", [len(rows) // width for rows, width in zip(kinds, _WIDTHS, strict=True)])
+        for rows in kinds:
+            noted += rows
+        return np.array(noted, np.int32), np.frombuffer(self._data + b"\0", np.uint8), inner_edges, inner_jumps
 
 
 _NO_EDGES, _NO_JUMPS = np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)
 
 
-def _rows(noted: array[int], width: int) -> Ints:
-    return np.array(noted, np.int32).reshape(-1, width)
+_WIDTHS = (4, 2, 5, 7, 8, 4)
 
 
 @njit(cache=True)
-def _written(
-    edges: Ints,
-    jumps: Ints,
-    words: Ints,
-    data: NDArray[np.uint8],
-    copies: Ints,
-    inner_edges: Ints,
-    inner_jumps: Ints,
-    lists: Ints,
-    items: Ints,
-) -> tuple[Ints, Ints]:
+def _rows(notes: Ints, kind: int) -> Ints:
+    """The notes of one kind, a row each."""
+    at = len(_WIDTHS)
+    for before in range(kind):
+        at += notes[before] * _WIDTHS[before]
+    width = _WIDTHS[kind]
+    return notes[at : at + notes[kind] * width].reshape(notes[kind], width)
+
+
+@njit(cache=True)
+def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps: Ints) -> tuple[Ints, Ints]:
+    """The edges and jumps of a tape, by its `notes`."""
+    edges, jumps, words = _rows(notes, 0), _rows(notes, 1), _rows(notes, 2)
+    copies, lists, items = _rows(notes, 3), _rows(notes, 4), _rows(notes, 5)
     n_edges, n_jumps = edges.shape[0], jumps.shape[0]
     count, n_all = n_edges + 4 * items.shape[0], n_jumps + 4 * items.shape[0]
     for k in range(items.shape[0]):
