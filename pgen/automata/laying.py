@@ -180,11 +180,8 @@ class PieceBuilder(Builder):
         return super()._copies(node, low, high)
 
     def _inner(self) -> Builder:
-        if self._whole:
-            return Builder(whole=True)
-        inside = PieceBuilder(self._rules, self.n_edges)
-        inside._own = self._own
-        return inside
+        # What is copied and no rule is small: there is nothing to share in it.
+        return Builder(whole=True) if self._whole else PieceBuilder(self._rules, self.n_edges)
 
 
 @njit(cache=True)

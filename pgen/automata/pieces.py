@@ -140,7 +140,8 @@ def _others(
     n_then: int,
 ) -> tuple[int, Edges, Edges]:
     steps, is_word, ends_here = _prefixes(data, starts, is_barred)
-    return _around(steps, is_word, ends_here, first, n_first, then, n_then)
+    found: tuple[int, Edges, Edges] = _around(steps, is_word, ends_here, first, n_first, then, n_then)
+    return found
 
 
 @njit(cache=True)

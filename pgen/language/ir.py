@@ -122,10 +122,9 @@ def concat(*parts: Node) -> Node:
     flat: list[Node] = []
     for part in parts:
         for item in part.parts if type(part) is Concat else (part,):
-            kind = type(item)
-            if kind is Literal:
+            if type(item) is Literal:
                 _add_literal(flat, item)
-            elif kind is Chars and not item.ranges:  # type: ignore[attr-defined]
+            elif type(item) is Chars and not item.ranges:
                 return EMPTY
             else:
                 flat.append(item)

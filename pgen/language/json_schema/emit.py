@@ -185,7 +185,7 @@ class Emitter:
 
     def container(self, brackets: str, forms: Sequence[ir.Node], depth: int, may_be_empty: bool) -> ir.Node:
         """A container of one of the forms, none of which is the empty text, or an empty one if that may be."""
-        opening, closing = brackets
+        opening, closing = brackets[0], brackets[1]
         if self.lengths is None or not forms:
             empty = [self.enclosed(opening, ir.EPSILON, closing, depth)] if may_be_empty else []
             return ir.union(*empty, *(self.enclosed(opening, form, closing, depth) for form in forms))
