@@ -59,8 +59,6 @@ class LazyDFA:
         self.lock = threading.RLock()
         if self.is_empty:
             return
-        if self._growth:
-            self._growth.write_ahead()
         self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
         self.nfa = self._store.nfa
         self.table, self.memory = empty_table(self._store.memory, len(self.nfa.is_end), self.n_classes, self.limits)

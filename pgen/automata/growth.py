@@ -5,38 +5,32 @@ nodes stand for such parts: they become rules without states, whose shortest mem
 distances and trimming need no more of them. When a kernel comes to call one, `LazyDFA` asks for its
 piece: the node is written, laid, and put behind the arrays there are (`arrays.Store`), and so are some of the rules
 that it mentions or that come after it, twice as many each time: a walk is interrupted a few times only, in small
-schemas never, since a first few are laid beforehand. Later pieces
-call the shared parts of earlier ones. States keep their numbers, and so does what is known of them: a piece adds
-edges to no state but its own. What many languages have in common (`ir.Stock`: any JSON value, strings,
-numbers) is laid once for all of them and copied. Cost: that of what is laid.
+schemas once. Nothing is laid before the first mask. Later pieces call the shared parts of earlier ones. States keep
+their numbers, and so does what is known of them: a piece adds edges to no state but its own. What many languages have
+in common (`ir.Stock`: any JSON value, strings, numbers) is laid once for all of them and copied. Cost: that of what is
+laid.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
-from pgen.automata.nfa import Builder, text_fragment
-from pgen.automata.pieces import CALL, NO_STATES, OUTSIDE, Fragment, as_edges, as_jumps
-from pgen.automata.reachability import UNREACHABLE, byte_distances, cheapest, trim
-from pgen.automata.sharing import same_parts
+from pgen.automata.laying import PieceBuilder, Rules
+from pgen.automata.nfa import text_fragment
+from pgen.automata.pieces import CALL, NO_STATES, Fragment, as_edges, as_jumps
+from pgen.automata.reachability import UNREACHABLE, cheapest, trim
+from pgen.errors import LimitExceeded
 from pgen.language import ir
 
 AHEAD = 20_000
-"""Edges that are laid before the first walk besides the whole: few schemas have more.
-
-Without them the first mask comes sooner, and later ones are interrupted more often.
-"""
+"""Edges, about, that are laid when a walk first calls a rule that has none: few schemas have more."""
 MOST_AHEAD = 64_000
-"""When a rule is called that has none, twice as many are laid as the time before, up to so many."""
-TOGETHER = 16
-"""Rules that are laid in one piece, where several are."""
+"""The next times twice as many are laid as the time before, up to so many."""
 ROOM = 3_000
 """States and edges for which there is room at first, besides those in common: few objects need more."""
 WHOLE = 0
@@ -56,17 +50,12 @@ class Growth:
     def __init__(self, node: ir.Node, stock: ir.Stock = ir.NO_STOCK) -> None:
         ground, rules = _ground(stock)
         self.store, self._writer, self._batch = ground.copy(), _Writer(rules), AHEAD
-        self.whole = self._writer.piece({WHOLE: node})
+        self.whole = self._writer.piece(WHOLE, node)
         nearest = int(self.whole.nearest[0]) if len(self.whole.nearest) else UNREACHABLE
         self.nearest_bytes = nearest if nearest < UNREACHABLE else None
         if self.nearest_bytes is not None:
             self.store.add(self.whole)
             self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
-
-    def write_ahead(self) -> None:
-        """Put the first few rules into the store; for walks, since what only asks for lengths needs none of them."""
-        if AHEAD:
-            self.write(WHOLE + 1)
 
     def write(self, rule: int) -> None:
         """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""
@@ -86,9 +75,9 @@ def cheapest_member(node: ir.Node, costs: tuple[int, ...]) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def _ground(stock: ir.Stock) -> tuple[Store, _Rules]:
+def _ground(stock: ir.Stock) -> tuple[Store, Rules]:
     """The arrays and rules that languages with this stock begin with."""
-    rules = _Rules({}, [ir.EPSILON], [0])
+    rules = Rules({}, [ir.EPSILON], [0])
     for part in stock.parts:
         rules.add(part, part.n_bytes)
     call = Fragment(2, as_edges([(0, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
@@ -99,113 +88,79 @@ def _ground(stock: ir.Stock) -> tuple[Store, _Rules]:
     return store.with_room((store.counts + ROOM).tolist()), writer.rules
 
 
-class _Rules(NamedTuple):
-    """The rules there are: their numbers by the identity of their parts, these parts, and their shortest members."""
-
-    numbers: dict[int, int]
-    parts: list[ir.Node]
-    costs: list[int]
-
-    def number(self, part: ir.Node) -> int | None:
-        return self.numbers.get(id(part))
-
-    def add(self, part: ir.Node, n_bytes: int) -> int:
-        self.numbers[id(part)] = number = len(self.parts)
-        self.parts.append(part)
-        self.costs.append(n_bytes)
-        return number
-
-
 class _Writer:
     """Makes pieces, in addition to those that some rules have."""
 
-    def __init__(self, rules: _Rules) -> None:
-        self.rules = _Rules(rules.numbers.copy(), rules.parts.copy(), rules.costs.copy())
+    def __init__(self, rules: Rules) -> None:
+        self.rules = Rules(rules.numbers.copy(), rules.parts.copy(), rules.costs.copy())
         self._n_edges = 0
 
     def write_from(self, rule: int, n_edges: int, store: Store) -> None:
         """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges."""
-        known = int(store.counts[RULES])
-        waiting, most = deque([*range(rule, known), *range(WHOLE + 1, rule)]), int(store.counts[EDGES]) + n_edges
-        while waiting and store.counts[EDGES] <= most:
-            for piece in self._next_pieces(waiting, most - int(store.counts[EDGES]), store):
-                store.add(piece)
-            # What the rule mentions comes before what comes after it.
-            waiting.extendleft(range(int(store.counts[RULES]) - 1, known - 1, -1))
-            known = int(store.counts[RULES])
+        begun = store.nfa.begin[: store.counts[RULES]].tolist()
+        waiting = deque([number for number in range(rule, len(begun)) if begun[number] == UNWRITTEN])
+        waiting += [number for number in range(rule) if begun[number] == UNWRITTEN]
+        try:
+            self._write_some(waiting, n_edges, store)
+        except LimitExceeded:
+            if not n_edges:
+                raise
+            # What is not needed yet may be too large: it is an error when a text gets there.
+            if store.nfa.begin[rule] == UNWRITTEN:
+                self.write_from(rule, 0, store)
 
-    def _next_pieces(self, waiting: deque[int], n_edges: int, store: Store) -> Iterator[Piece]:
-        """The pieces of a few of the waiting rules, which are taken off, up to about so many edges."""
-        bodies: dict[int, ir.Node] = {}
-        while waiting and len(bodies) < TOGETHER and n_edges >= 0:
-            rule = waiting.popleft()
-            if store.nfa.begin[rule] != UNWRITTEN:
+    def _write_some(self, waiting: deque[int], n_edges: int, store: Store) -> None:
+        """Put in the first ones of these rules in one piece; those with intersections come alone."""
+        builder, begins, parts = PieceBuilder(self.rules, self._n_edges), dict[int, int](), self.rules.parts
+        while waiting and builder.n_laid <= n_edges:
+            number, known = waiting.popleft(), len(parts)
+            if not isinstance(part := parts[number], ir.Later):
+                # It has come in a piece of its own.
                 continue
-            part = self.rules.parts[rule]
-            assert isinstance(part, ir.Later), "other rules come with the piece that mentions them first"
             body = part.write()
-            n_edges -= ir.size(body)
             if ir.has_boolean(body):
-                yield self._checked({rule: body})
+                before = int(store.counts[EDGES])
+                store.add(self.piece(number, body))
+                n_edges -= int(store.counts[EDGES]) - before
             else:
-                bodies[rule] = body
-        if bodies:
-            yield self._checked(bodies)
+                begins[number] = builder.lay_apart(body)
+            # What the rule mentions comes before what comes after it.
+            waiting.extendleft(range(len(parts) - 1, known - 1, -1))
+        if begins:
+            store.add(self._finished(builder, begins))
 
-    def _checked(self, bodies: Mapping[int, ir.Node]) -> Piece:
-        piece = self.piece(bodies)
-        told = [part.n_bytes for rule in bodies if isinstance(part := self.rules.parts[rule], ir.Later)]
-        laid = piece.nearest[piece.fragment.begins[: len(bodies)]].tolist()
-        assert laid == told, "a part is as short as it says"
-        return piece
+    def piece(self, rule: int, body: ir.Node) -> Piece:
+        """The piece of one rule with this body."""
+        builder = PieceBuilder(self.rules, self._n_edges)
+        begins = {rule: builder.lay_apart(body)}
+        return self._cut(builder, rule) if ir.has_boolean(body) else self._finished(builder, begins)
 
-    def piece(self, bodies: Mapping[int, ir.Node]) -> Piece:
-        """The piece of rules with these bodies; those with intersections or complements come alone."""
-        others = len(bodies) - 1
-        shared = same_parts(bodies.values(), self.rules.numbers)
-        own = {id(part): number for number, part in enumerate(shared, others)}
-        builder = _PieceBuilder(self.rules, own, self._n_edges)
-        begins = [builder.lay_apart(body) for body in (*bodies.values(), *shared)][1:]
-        self._n_edges = builder.n_edges
-        fragment, costs = builder.fragment(np.array(begins, np.int32)), np.array([*self.rules.costs, 0], np.int32)
-        if not any(map(ir.has_boolean, bodies.values())):
-            # Without intersections nothing that was laid is in vain.
-            return self._numbered(bodies, fragment, byte_distances(fragment, None, costs), shared)
-        assert others == 0, "what cannot be reached from the first body is cut"
-        return self._numbered(bodies, *trim(fragment, outside=costs), shared)
+    def _finished(self, builder: PieceBuilder, begins: dict[int, int]) -> Piece:
+        """The piece of rules that begin at these states; without intersections nothing that was laid is in vain."""
+        bodies, (first, *others) = [*begins], begins.values()
+        starts = np.array([first, *builder.begins, *others], np.int32)
+        fragment, nearest = builder.measured(starts)
+        lengths, n_own = nearest[starts].tolist(), len(builder.begins)
+        told = [self.rules.costs[rule] for rule in bodies]
+        assert told == lengths[:1] + lengths[n_own + 1 :] or bodies == [WHOLE], "a part is as short as it says"
+        own = map(self.rules.add, builder.parts, lengths[1 : n_own + 1])
+        return self._numbered(builder, fragment, nearest, [bodies[0], *own, *bodies[1:]])
 
-    def _numbered(
-        self, bodies: Iterable[int], fragment: Fragment, nearest: NDArray[np.int32], shared: list[ir.Node]
-    ) -> Piece:
-        """The piece with its own rules numbered after those there are, and calls of them by these numbers."""
-        first, *others = bodies
-        begins = fragment.begins[len(others) :].tolist()
+    def _cut(self, builder: PieceBuilder, rule: int) -> Piece:
+        """The piece of a rule with intersections, in which there may be states that lead nowhere."""
+        fragment, nearest = trim(builder.fragment(np.array(builder.begins, np.int32)), None, self.rules.told())
+        begins = np.append(_FIRST, fragment.begins)
+        first, *lengths = nearest[begins].tolist() if len(nearest) else [UNREACHABLE]
+        assert first == self.rules.costs[rule] or rule == WHOLE, "a part is as short as it says"
         # Where trimming has cut rules, it is not said which; those left serve this piece alone.
-        names = shared if len(begins) == len(shared) else [ir.Ref("") for _ in begins]
-        own = [self.rules.add(part, int(nearest[begin])) for part, begin in zip(names, begins, strict=True)]
-        rules = np.array([first, *others, *own], np.int32)
-        begins, ends = np.append(_FIRST, fragment.begins), np.append(_LAST, fragment.ends)
-        return Piece(fragment._replace(begins=begins, ends=ends), nearest, rules, rules[1:], len(self.rules.parts))
+        names = builder.parts if len(lengths) == len(builder.parts) else [ir.Ref("") for _ in lengths]
+        rules, ends = [rule, *map(self.rules.add, names, lengths)], np.append(_LAST, fragment.ends)
+        return self._numbered(builder, fragment._replace(begins=begins, ends=ends), nearest, rules)
+
+    def _numbered(self, by: PieceBuilder, fragment: Fragment, nearest: NDArray[np.int32], rules: list[int]) -> Piece:
+        """The piece of these rules, its own ones numbered after those there were."""
+        self._n_edges, numbers = by.n_edges, np.array(rules, np.int32)
+        return Piece(fragment, nearest, numbers, numbers[1:], len(self.rules.parts))
 
 
 _FIRST, _LAST = np.zeros(1, np.int32), np.ones(1, np.int32)
-
-
-class _PieceBuilder(Builder):
-    """Calls the rules of earlier pieces; parts to be written later are rules from when they are mentioned."""
-
-    def __init__(self, rules: _Rules, own: dict[int, int], n_edges: int, whole: bool = False) -> None:
-        super().__init__(whole)
-        self.n_edges = n_edges
-        self._rules, self._own = rules, own
-
-    def _inner(self) -> _PieceBuilder:
-        return _PieceBuilder(self._rules, self._own, self.n_edges, self._whole)
-
-    def _call(self, part: ir.Node) -> int | None:
-        if (own := self._own.get(id(part))) is not None:
-            return CALL + own
-        number = self._rules.number(part)
-        if number is None and isinstance(part, ir.Later):
-            number = self._rules.add(part, part.n_bytes)
-        return None if number is None else OUTSIDE + number

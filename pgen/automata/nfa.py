@@ -121,7 +121,7 @@ class Builder:
 
     def _call(self, part: ir.Node) -> int | None:
         """The symbol that calls a part, if it is a rule."""
-        return CALL + self.shared[part] if part in self.shared else None
+        return CALL + self.shared[part] if self.shared and part in self.shared else None
 
     def _inner(self) -> Builder:
         """A builder of a part."""
@@ -155,10 +155,10 @@ class Builder:
             case ir.Repeat(item, low, high):
                 self._repeat(item, low, high, start, end)
             case ir.Separated(separator, items, kinds):
-                ways = self._ways(separator, kinds, start, end)
-                self._waiting += [(items[i], here, onward) for i, here, onward in ways]
-            case ir.Fields():
-                self._fields(node, start, end)
+                self._listed(ir.Fields(separator, ir.EPSILON, (b"",) * len(items), items, kinds, True), start, end)
+            case ir.Fields(in_order=in_order):
+                lay = self._listed if in_order else self._listed_at_will
+                lay(node, start, end)
             case ir.Ref(name):
                 symbol = CALL + self.numbers[name]
                 self._tape.edge(start, symbol, symbol, end)
@@ -242,12 +242,33 @@ class Builder:
         else:
             self._tape.edge(start, symbol, symbol, end)
 
-    def _fields(self, node: ir.Fields, start: int, end: int) -> None:
-        symbol, tape = self._call(node.colon), self._tape
-        fixed = node.colon.data if symbol is None and isinstance(node.colon, ir.Literal) else b""
+    def _listed(self, node: ir.Fields, start: int, end: int) -> None:
+        """Items in order; those values, colons and separators that are no calls wait."""
+        symbols, colon, fixed = [self._call(value) for value in node.values], *self._colon(node.colon)
+        separator = self._call(node.separator)
+        begun, now, values = self._tape.listed(
+            node.words, node.kinds.encode(), symbols, (start, end, separator, colon, fixed)
+        )
+        waiting = self._waiting
+        if separator and (colon or fixed) and None not in symbols:
+            return
+        for i, (value, symbol, word, kind) in enumerate(zip(node.values, symbols, node.words, node.kinds, strict=True)):
+            if symbol is None:
+                waiting.append((value, values[i], begun + i))
+            if colon is None and not fixed and word:
+                waiting.append((node.colon, values[i] - 1, values[i]))
+            if separator is None:
+                waiting += [(node.separator, behind, now + i) for behind in separated(begun, i, kind)]
+
+    def _colon(self, colon: ir.Node) -> tuple[int | None, bytes]:
+        """The symbol that calls a colon, or what it is if it is a word."""
+        symbol = self._call(colon)
+        return symbol, colon.data if symbol is None and isinstance(colon, ir.Literal) else b""
+
+    def _listed_at_will(self, node: ir.Fields, start: int, end: int) -> None:
+        (symbol, fixed), tape = self._colon(node.colon), self._tape
         symbols = [self._call(value) for value in node.values]
-        lay = self._ways if node.in_order else self._ways_at_will
-        for i, here, onward in lay(node.separator, node.kinds, start, end):
+        for i, here, onward in self._ways_at_will(node.separator, node.kinds, start, end):
             if word := node.words[i]:
                 before, here = here, tape.new(1 if fixed else 2)
                 tape.word(word + fixed, before, here)
@@ -274,26 +295,10 @@ class Builder:
             if left or many:
                 self._put(separator, symbol, begun + came, now + came)
 
-    def _ways(self, separator: ir.Node, kinds: str, start: int, end: int) -> Iterable[tuple[int, int, int]]:
-        """Items, each with "now it comes" and "something came, the item after it is next"; lays the separators."""
-        count, jump, symbol = len(kinds), self._tape.jump, self._call(separator)
-        first = self._tape.new(3 * count - 1)
-        fresh = [start, *range(first, first + count - 1)]  # nothing came yet, item i is next
-        begun = range(first + count - 1, first + 2 * count - 1)  # something came, item i + 1 is next
-        now = range(first + 2 * count - 1, first + 3 * count - 1)  # now comes item i
-        jump(begun[-1], end)
-        for i, kind in enumerate(kinds):
-            jump(fresh[i], now[i])
-            # A separator leads to item i from behind item i - 1, and from behind itself if it may come again.
-            if i:
-                self._put(separator, symbol, begun[i - 1], now[i])
-            if kind in "*+":
-                self._put(separator, symbol, begun[i], now[i])
-            if kind in "?*" and i + 1 < count:
-                jump(fresh[i], fresh[i + 1])
-            if kind in "?*" and i:
-                jump(begun[i - 1], begun[i])
-        return zip(range(count), now, begun, strict=True)
+
+def separated(begun: int, i: int, kind: str) -> list[int]:
+    """Where separators before item i begin: behind item i - 1, and behind itself if it may come again."""
+    return ([begun + i - 1] if i else []) + ([begun + i] if kind in "*+" else [])
 
 
 def leaf(node: ir.Node) -> Fragment:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -131,9 +131,25 @@ def packed(edges: bytes, jumps: bytes) -> Fragment:
 def others(words: tuple[bytes, ...], barred: tuple[bytes, ...], first: Fragment, then: Fragment) -> Fragment:
     """`ir.Others`: a trie, from whose states the ways of `first` (of `then`, where no word goes on) lead to a loop."""
     listed = sorted({*barred, *(word for word in words if not word.startswith(barred))}) if barred else words
-    starts, is_barred = np.cumsum([0, *map(len, listed)]), np.array([word in barred for word in listed], np.bool_)
-    steps, is_word, ends_here = _prefixes(np.frombuffer(b"".join(listed) + b"\0", np.uint8), starts, is_barred)
-    return Fragment(*_around(steps, is_word, ends_here, first.edges, first.n_states, then.edges, then.n_states))
+    starts = np.array([0, *accumulate(map(len, listed))], np.int64)
+    is_barred = np.array([word in barred for word in listed], np.bool_) if barred else np.zeros(len(listed), np.bool_)
+    data = np.frombuffer(b"".join(listed) + b"\0", np.uint8)
+    return Fragment(*_others(data, starts, is_barred, first.edges, first.n_states, then.edges, then.n_states))
+
+
+@njit(cache=True)
+def _others(
+    data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    is_barred: NDArray[np.bool_],
+    first: Edges,
+    n_first: int,
+    then: Edges,
+    n_then: int,
+) -> tuple[int, Edges, Edges]:
+    steps, is_word, ends_here = _prefixes(data, starts, is_barred)
+    found: tuple[int, Edges, Edges] = _around(steps, is_word, ends_here, first, n_first, then, n_then)
+    return found
 
 
 @njit(cache=True)
@@ -184,30 +200,47 @@ def _around(
         edges[n_edges, 0] = _inner(then[e, 0], inside_then, loop)
         edges[n_edges, 3] = _inner(then[e, 3], inside_then, loop)
         n_edges += 1
-    taken, goes_on = np.zeros((n_trie, 256), np.bool_), np.zeros(n_trie, np.bool_)
+    begins, taken = _by_source(steps, n_trie)
     for k in range(steps.shape[0]):
-        taken[steps[k, 0], steps[k, 1]] = goes_on[steps[k, 0]] = True
         edges[n_edges, 0], edges[n_edges, 3] = steps[k, 0] + (steps[k, 0] > 0), steps[k, 2] + 1
         edges[n_edges, 1] = edges[n_edges, 2] = steps[k, 1]
         n_edges += 1
     jumps, n_jumps = np.ones((n_trie + 1, 2), np.int32), 0
     for state in range(n_trie):
-        here = state + (state > 0)
+        here, goes_on = state + (state > 0), begins[state] < begins[state + 1]
         if not is_word[state]:
             jumps[n_jumps, 0] = here
             n_jumps += 1
-        ways, inside = (first, inside_first) if goes_on[state] else (then, inside_then)
+        ways, inside = (first, inside_first) if goes_on else (then, inside_then)
         for e in range(0 if ends_here[state] else ways.shape[0]):
-            low = ways[e, 1] if ways[e, 0] == 0 else 256
-            for byte in range(low, ways[e, 2] + 2):
-                if byte > ways[e, 2] or taken[state, byte]:
-                    if low < byte:
-                        edges[n_edges, 0], edges[n_edges, 3] = here, _inner(ways[e, 3], inside, loop)
-                        edges[n_edges, 1], edges[n_edges, 2] = low, byte - 1
-                        n_edges += 1
-                    low = byte + 1
+            if ways[e, 0]:
+                continue
+            low, high, onward = ways[e, 1], ways[e, 2], _inner(ways[e, 3], inside, loop)
+            for k in range(begins[state], begins[state + 1] + 1):
+                # The bytes before each that a word goes on with, then those after the last.
+                byte = taken[k] if k < begins[state + 1] else 256
+                if low < byte and low <= high:
+                    edges[n_edges, 0], edges[n_edges, 3] = here, onward
+                    edges[n_edges, 1], edges[n_edges, 2] = low, min(byte - 1, high)
+                    n_edges += 1
+                low = max(low, byte + 1)
     jumps[n_jumps, 0] = loop
     return inside_then + n_then, edges[:n_edges].copy(), jumps[: n_jumps + 1].copy()
+
+
+@njit(cache=True)
+def _by_source(steps: Edges, n_states: int) -> tuple[Edges, Edges]:
+    """The bytes that lead on from each state, ascending: those of state s from `begins[s]` to `begins[s + 1]`."""
+    begins, taken = np.zeros(n_states + 2, np.int32), np.empty(steps.shape[0] + 1, np.int32)
+    for k in range(steps.shape[0]):
+        begins[steps[k, 0] + 2] += 1
+    for state in range(n_states):
+        begins[state + 2] += begins[state + 1]
+    for k in range(steps.shape[0]):
+        # The words are sorted, and so are the bytes of one state as they come.
+        taken[begins[steps[k, 0] + 1]] = steps[k, 1]
+        begins[steps[k, 0] + 1] += 1
+    return begins, taken
 
 
 @njit(cache=True)

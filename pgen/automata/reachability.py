@@ -63,7 +63,7 @@ def byte_distances(fragment: Fragment, usable: NDArray[np.bool_] | None, outside
         return np.zeros(0, np.int32)
     edges = fragment.edges if usable is None else fragment.edges[_passable(fragment.edges, usable)]
     if len(fragment.begins) or len(outside):
-        return _with_calls(fragment._replace(edges=edges), outside, _ONE_EACH)
+        return _with_calls(fragment._replace(edges=edges), outside, ONE_EACH)
     sources = np.concatenate([edges[:, 3], fragment.jumps[:, 1]])
     targets = np.concatenate([edges[:, 0], fragment.jumps[:, 0]])
     costs = np.concatenate([np.ones(len(edges), np.uint8), np.zeros(len(fragment.jumps), np.uint8)])
@@ -80,11 +80,11 @@ def cheapest(fragment: Fragment, costs: Ints) -> int:
 def _with_calls(fragment: Fragment, outside: Ints, costs: Ints) -> Ints:
     n_states, edges, jumps, begins, ends = fragment
     edges, jumps = np.ascontiguousarray(edges), np.ascontiguousarray(jumps)
-    found: Ints = _distances_with_calls(n_states, edges, jumps, begins, ends, outside, costs)
+    found: Ints = distances_with_calls(n_states, edges, jumps, begins, ends, outside, costs)
     return found
 
 
-_ONE_EACH = np.ones(256, np.int32)
+ONE_EACH = np.ones(256, np.int32)
 
 
 def _passable(edges: Ints, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -159,9 +159,10 @@ def _kept(fragment: Fragment, keep: NDArray[np.bool_]) -> Fragment:
 
 
 @njit(cache=True)
-def _distances_with_calls(
+def distances_with_calls(
     n_states: int, edges: Ints, jumps: Ints, begins: Ints, ends: Ints, outside: Ints, costs: Ints
 ) -> Ints:
+    """`byte_distances` of a fragment with rules; a byte costs what `costs (256,)` says."""
     n_edges, n_jumps = edges.shape[0], jumps.shape[0]
     start, call_start = np.zeros(n_states + 2, np.int32), np.zeros(begins.shape[0] + 2, np.int32)
     for e in range(n_edges):

@@ -13,7 +13,7 @@ moderate size are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pgen.language import ir
@@ -57,26 +57,6 @@ def shared_parts(bodies: Iterable[ir.Node]) -> Sharing:
     tails = _tails([node for node in met if isinstance(node, ir.Concat)])
     shared += [ir.Concat(node.parts[-length:]) for node, length in tails.items()]
     return Sharing(sorted(dict.fromkeys(shared), key=ir.size, reverse=True), tails)
-
-
-def same_parts(roots: Iterable[ir.Node], known: Container[int] = ()) -> list[ir.Node]:
-    """What comes several times below `roots` as one and the same object, larger parts first; takes no digests.
-
-    Objects whose ids are `known` are rules already.
-    """
-    uses: Counter[int] = Counter()
-    waiting = list(roots)
-    met = {id(root): root for root in waiting}
-    for node in waiting:
-        for part in () if is_atom(node) else _uses(node):
-            name = id(part)
-            if name not in known:
-                uses[name] += 1
-                if name not in met:
-                    met[name] = part
-                    waiting.append(part)
-    shared = [part for name, part in met.items() if uses[name] > 1 and ir.size(part) >= MIN_SIZE]
-    return sorted(shared, key=ir.size, reverse=True)
 
 
 def _tails(sequences: list[ir.Concat]) -> dict[ir.Concat, int]:

@@ -1,4 +1,4 @@
-"""What a builder lays, noted as it goes and written out at once: edges, words byte by byte, and copies of fragments.
+"""What a builder lays, noted as it goes and written out at once: edges, words, copies of fragments, lists of items.
 
 Python notes an integer or two for each part; one kernel writes the rows. Linear in the rows.
 """
@@ -6,6 +6,8 @@ Python notes an integer or two for each part; one kernel writes the rows. Linear
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -16,16 +18,34 @@ from pgen.automata.pieces import Edges, Fragment
 Ints = NDArray[np.int32]
 
 
+Frame = tuple[int, int, int | None, int | None, bytes]
+"""Between which states items are listed, the symbols that call separator and colon, and a colon that is a word."""
+
+
+class Listed(NamedTuple):
+    """States of a list: item i runs from `now + i` to `begun + i`, its value from `values[i]`."""
+
+    begun: int
+    now: int
+    values: list[int]
+
+
 class Tape:
     """Rows to be written; `n_states` are numbered so far."""
 
     def __init__(self) -> None:
         self.n_states = 0
         self._edges, self._jumps, self._words, self._copies = array("i"), array("i"), array("i"), array("i")
+        self._lists, self._items = array("i"), array("i")
         self._data = bytearray()
         self._parts: list[Fragment] = []
         self._places: dict[int, tuple[int, int]] = {}
-        self._n_edges, self._n_jumps = 0, 0
+        self._n_edges, self._n_jumps, self._n_copied = 0, 0, 0
+
+    @property
+    def n_edges(self) -> int:
+        """Edges so far."""
+        return (len(self._edges) + 2 * len(self._items)) // 4 + len(self._data) + self._n_copied
 
     def new(self, count: int) -> int:
         """The first of so many new states."""
@@ -47,6 +67,29 @@ class Tape:
         self._data += data
         self.n_states += len(data) - 1
 
+    def listed(self, words: Sequence[bytes], kinds: bytes, symbols: Sequence[int | None], frame: Frame) -> Listed:
+        """Items in order with separators between them: of each a word, a colon and a value, or the value alone.
+
+        `kinds` are those of `ir.Separated`, `symbols` call values; where there is no symbol, the caller lays what is
+        to be between the states.
+        """
+        start, end, separator, colon, fixed = frame
+        count, first, items, values = len(words), self.n_states, self._items, []
+        now, state = first + 2 * count - 1, first + 3 * count - 1
+        self._lists.extend((start, end, first, count, separator or 0, colon or 0, len(fixed) > 0, len(self._data)))
+        for i, (word, kind, symbol) in enumerate(zip(words, kinds, symbols, strict=True)):
+            length, begin = 0, now + i
+            if word:
+                self._data += word
+                self._data += fixed
+                length = len(word) + len(fixed)
+                state += length if fixed else length + 1
+                begin = state - 1
+            values.append(begin)
+            items.extend((begin, symbol or 0, length, kind))
+        self.n_states = state
+        return Listed(first + count - 1, now, values)
+
     def copy(self, part: Fragment, start: int, end: int) -> None:
         """A fragment between two states; its rules are left out."""
         place = self._places.get(id(part))
@@ -56,42 +99,52 @@ class Tape:
             self._n_edges += len(part.edges)
             self._n_jumps += len(part.jumps)
         self._copies.extend((start, end, self.n_states, place[0], len(part.edges), place[1], len(part.jumps)))
+        self._n_copied += len(part.edges)
         self.n_states += part.n_states - 2
 
     def written(self) -> tuple[Edges, Edges]:
         """`(E, 4)` edges and `(J, 2)` jumps."""
-        edges, jumps = _rows(self._edges, 4), _rows(self._jumps, 2)
-        if not self._words and not self._copies:
-            return edges, jumps
+        found: tuple[Edges, Edges] = written(*self.notes())
+        return found
+
+    def notes(self) -> tuple[Ints, NDArray[np.uint8], Edges, Edges]:
+        """What the kernel `written` takes: the notes in one row, words, and the fragments to be copied."""
         inner_edges, inner_jumps = _NO_EDGES, _NO_JUMPS
         if self._parts:
             inner_edges = np.concatenate([part.edges for part in self._parts])
             inner_jumps = np.concatenate([part.jumps for part in self._parts])
-        data = np.frombuffer(self._data + b"\0", np.uint8)
-        words, copies = _rows(self._words, 5), _rows(self._copies, 7)
-        found: tuple[Edges, Edges] = _written(edges, jumps, words, data, copies, inner_edges, inner_jumps)
-        return found
+        kinds = (self._edges, self._jumps, self._words, self._copies, self._lists, self._items)
+        noted = array("i", [len(rows) // width for rows, width in zip(kinds, _WIDTHS, strict=True)])
+        for rows in kinds:
+            noted += rows
+        return np.array(noted, np.int32), np.frombuffer(self._data + b"\0", np.uint8), inner_edges, inner_jumps
 
 
 _NO_EDGES, _NO_JUMPS = np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)
 
 
-def _rows(noted: array[int], width: int) -> Ints:
-    return np.array(noted, np.int32).reshape(-1, width)
+_WIDTHS = (4, 2, 5, 7, 8, 4)
 
 
 @njit(cache=True)
-def _written(
-    edges: Ints,
-    jumps: Ints,
-    words: Ints,
-    data: NDArray[np.uint8],
-    copies: Ints,
-    inner_edges: Ints,
-    inner_jumps: Ints,
-) -> tuple[Ints, Ints]:
+def _rows(notes: Ints, kind: int) -> Ints:
+    """The notes of one kind, a row each."""
+    at = len(_WIDTHS)
+    for before in range(kind):
+        at += notes[before] * _WIDTHS[before]
+    width = _WIDTHS[kind]
+    return notes[at : at + notes[kind] * width].reshape(notes[kind], width)
+
+
+@njit(cache=True)
+def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps: Ints) -> tuple[Ints, Ints]:
+    """The edges and jumps of a tape, by its `notes`."""
+    edges, jumps, words = _rows(notes, 0), _rows(notes, 1), _rows(notes, 2)
+    copies, lists, items = _rows(notes, 3), _rows(notes, 4), _rows(notes, 5)
     n_edges, n_jumps = edges.shape[0], jumps.shape[0]
-    count, n_all = n_edges, n_jumps
+    count, n_all = n_edges + 4 * items.shape[0], n_jumps + 4 * items.shape[0]
+    for k in range(items.shape[0]):
+        count += items[k, 2]
     for k in range(words.shape[0]):
         count += words[k, 4]
     for k in range(copies.shape[0]):
@@ -119,7 +172,57 @@ def _written(
             all_jumps[n_jumps, 0] = _named(inner_jumps[j, 0], copies, k)
             all_jumps[n_jumps, 1] = _named(inner_jumps[j, 1], copies, k)
             n_jumps += 1
-    return all_edges, all_jumps
+    at = 0
+    for k in range(lists.shape[0]):
+        n_edges, n_jumps = _put_list(lists[k], items[at:], data, all_edges, n_edges, all_jumps, n_jumps)
+        at += lists[k, 3]
+    return all_edges[:n_edges], all_jumps[:n_jumps]
+
+
+@njit(cache=True)
+def _put_list(
+    frame: Ints, items: Ints, data: NDArray[np.uint8], edges: Ints, n_edges: int, jumps: Ints, n_jumps: int
+) -> tuple[int, int]:
+    """One list; items are fresh (nothing came yet), now, or begun (something came, the next item is next)."""
+    fresh, end, first, count, separator, colon, is_fixed, at = frame
+    jumps[n_jumps, 0], jumps[n_jumps, 1] = first + 2 * count - 2, end
+    n_jumps += 1
+    for i in range(count):
+        begin, symbol, length, kind = items[i]
+        begun, now = first + count - 1 + i, first + 2 * count - 1 + i
+        jumps[n_jumps, 0], jumps[n_jumps, 1] = fresh, now
+        n_jumps += 1
+        if i and separator:
+            n_edges = _put(edges, n_edges, begun - 1, separator, now)
+        if separator and (kind in (_ANY, _SOME)):
+            n_edges = _put(edges, n_edges, begun, separator, now)
+        if (kind in (_MAYBE, _ANY)) and i + 1 < count:
+            jumps[n_jumps, 0], jumps[n_jumps, 1] = fresh, first + i
+            n_jumps += 1
+        if (kind in (_MAYBE, _ANY)) and i:
+            jumps[n_jumps, 0], jumps[n_jumps, 1] = begun - 1, begun
+            n_jumps += 1
+        here, inside = now, begin - length + is_fixed
+        for k in range(length):
+            onward = inside + k if k + 1 < length else begin if is_fixed else begin - 1
+            n_edges = _put(edges, n_edges, here, np.int32(data[at + k]), onward)
+            here = onward
+        at += length
+        if length and colon:
+            n_edges = _put(edges, n_edges, begin - 1, colon, begin)
+        if symbol:
+            n_edges = _put(edges, n_edges, begin, symbol, begun)
+        fresh = first + i
+    return n_edges, n_jumps
+
+
+_MAYBE, _ANY, _SOME = b"?*+"
+
+
+@njit(cache=True)
+def _put(edges: Ints, n_edges: int, start: int, symbol: int, end: int) -> int:
+    edges[n_edges, 0], edges[n_edges, 1], edges[n_edges, 2], edges[n_edges, 3] = start, symbol, symbol, end
+    return n_edges + 1
 
 
 @njit(cache=True)

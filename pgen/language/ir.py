@@ -149,16 +149,21 @@ def concat(*parts: Node) -> Node:
     """The parts in order, flattened; adjacent literals join."""
     flat: list[Node] = []
     for part in parts:
-        for item in part.parts if isinstance(part, Concat) else (part,):
-            if is_empty(item):
+        for item in part.parts if type(part) is Concat else (part,):
+            if type(item) is Literal:
+                _add_literal(flat, item)
+            elif type(item) is Chars and not item.ranges:
                 return EMPTY
-            if not isinstance(item, Literal):
-                flat.append(item)
-            elif flat and isinstance(flat[-1], Literal):
-                flat[-1] = Literal(flat[-1].data + item.data)
-            elif item.data:
+            else:
                 flat.append(item)
     return flat[0] if len(flat) == 1 else Concat(tuple(flat)) if flat else EPSILON
+
+
+def _add_literal(flat: list[Node], item: Literal) -> None:
+    if flat and type(last := flat[-1]) is Literal:
+        flat[-1] = Literal(last.data + item.data)
+    elif item.data:
+        flat.append(item)
 
 
 def union(*parts: Node) -> Node:
@@ -205,6 +210,8 @@ def _look(node: Node) -> tuple[object, ...]:
             return length, ranges
         case Repeat(_, low, high):
             return length, low, high
+        case Later(name):
+            return length, name
     return length, type(first)
 
 

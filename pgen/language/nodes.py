@@ -309,17 +309,19 @@ def _sum(root: Node) -> int:
         waiting = [root]
     while waiting:
         node = waiting[-1]
-        parts = children(node)
+        parts, n_waiting = children(node), len(waiting)
         size, bits = 0, _OWN_BITS.get(type(node), 0)
-        try:
-            for part in parts:
-                size += part._sum >> _SIZE
-                bits |= part._sum
-        except AttributeError:
-            waiting += [part for part in parts if not hasattr(part, "_sum")]
-            continue
-        waiting.pop()
-        object.__setattr__(node, "_sum", _own_size(node, parts, size) << _SIZE | bits & 15)
+        for part in parts:
+            try:
+                known = part._sum
+            except AttributeError:
+                waiting.append(part)
+            else:
+                size += known >> _SIZE
+                bits |= known
+        if len(waiting) == n_waiting:
+            waiting.pop()
+            object.__setattr__(node, "_sum", _own_size(node, parts, size) << _SIZE | bits & 15)
     return root._sum
 
 

@@ -76,7 +76,7 @@ SCHEMAS = {
 OPTIONS = [{}, {"whitespace": "any", "property_order": "any"}]
 
 
-@pytest.fixture(params=[0, growth.AHEAD], ids=["on demand", "ahead"])
+@pytest.fixture(params=[0, growth.AHEAD], ids=["one by one", "together"])
 def ahead(request, monkeypatch):
     monkeypatch.setattr(growth, "AHEAD", request.param)
 
@@ -160,6 +160,16 @@ def test_limits_hold_for_parts_that_are_written_later(monkeypatch):
     with pytest.raises(pgen.LimitExceeded, match="edges"):
         automaton.mask(state)
     assert automaton.accepts(b'{"b":1}')
+
+
+def test_parts_that_no_text_gets_to_may_be_too_large():
+    large = {"type": "array", "items": {"const": "x"}, "maxItems": 9999}
+    language = pgen.JSONSchema({"properties": {"a": {"properties": {"b": {"const": 1}}}, "c": large}})
+    with pgen.Limits(edges=3000):
+        automaton = TokenAutomaton(language, VOCABULARY)
+    assert automaton.accepts(b'{"a":{"b":1}}')
+    with pytest.raises(pgen.LimitExceeded, match="edges"):
+        automaton.accepts(b'{"c":[]}')
 
 
 def test_threads_write_parts_once(monkeypatch):

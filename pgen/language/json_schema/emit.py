@@ -10,7 +10,7 @@ become nodes that are written when a walk gets there (`ir.Later`), and the cost 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 
@@ -102,24 +102,24 @@ class Emitter:
     def _put_off(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
         """The texts of the values of `shape`, to be written later unless they are constants."""
         shape = shape.resolved()
-        if shape in self.common:
-            return self.common[shape]
-        if shape not in self._later:
-            n_bytes = 0 if _is_constant(shape) else lengths.of(shape)
-            write = partial(self._now, shape)
-            if n_bytes >= NEVER:
-                self._later[shape] = ir.EMPTY
-            elif 0 < n_bytes < MAX_BYTES:
-                self._later[shape] = ir.Later(f"#{len(self._later)}", n_bytes, write)
-            else:
-                self._later[shape] = write()
-        return self._later[shape]
+        node = self._later.get(shape) or self.common.get(shape)
+        if node is None:
+            node = self._later[shape] = self._to_be_written(shape, lengths)
+        return node
+
+    def _to_be_written(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
+        n_bytes = 0 if {Constant}.issuperset(map(type, shape.expanded())) else lengths.of(shape)
+        if n_bytes >= NEVER:
+            return ir.EMPTY
+        if 0 < n_bytes < MAX_BYTES:
+            return ir.Later(f"#{len(self._later)}", n_bytes, partial(self._now, shape))
+        return self._now(shape)
 
     def _now(self, shape: Shape) -> ir.Node:
         """The texts of the values of a shape, those of their parts to be written later."""
         if shape == ANYTHING:
             return anything(self.layout, self.node(shape, 0, 0))
-        return ir.union(*(self.option(option, 0, 0) for option in shape.expanded()))
+        return ir.union(*[self.option(option, 0, 0) for option in shape.expanded()])
 
     def option(self, option: Option, depth: int = 0, free: int = 0) -> ir.Node:
         """The texts of the values of one option."""
@@ -187,6 +187,17 @@ class Emitter:
         first, last = self.layout.first(depth), self.layout.last(depth)
         return ir.concat(ir.literal(opening), first, inner, last, ir.literal(closing))
 
+    def container(self, brackets: str, forms: Sequence[ir.Node], depth: int, may_be_empty: bool) -> ir.Node:
+        """A container of one of the forms, none of which is the empty text, or an empty one if that may be."""
+        opening, closing = brackets[0], brackets[1]
+        if self.lengths is None or not forms:
+            empty = [self.enclosed(opening, ir.EPSILON, closing, depth)] if may_be_empty else []
+            return ir.union(*empty, *(self.enclosed(opening, form, closing, depth) for form in forms))
+        # Layouts in which values are written later have the same between brackets as after the first of them.
+        inner = ir.concat(ir.union(*forms), self.layout.last(depth))
+        inner = ir.optional(inner) if may_be_empty else inner
+        return ir.concat(ir.literal(opening), self.layout.empty, inner, ir.literal(closing))
+
     @cached_property
     def between(self) -> ir.Node:
         """A comma and what every property begins with, at any depth: one object, which makes it a rule."""
@@ -202,28 +213,20 @@ class Emitter:
         comma = self.layout.comma(depth)
         low, high = array.low, array.high
         if not items and low <= 1 and high is None:
-            listed = (
-                self.enclosed("[", ir.separated(comma, [(rest, "+")]), "]", depth)
-                if not ir.is_empty(rest)
-                else ir.EMPTY
-            )
-            return ir.union(self.enclosed("[", ir.EPSILON, "]", depth), listed) if low == 0 else listed
+            forms = [] if ir.is_empty(rest) else [ir.separated(comma, [(rest, "+")])]
+            return self.container("[]", forms, depth, low == 0)
         more = None if high is None else high - len(items)
         tail = ir.repeat(ir.concat(comma, rest), max(0, low - len(items)), more)
         for position in range(len(items) - 1, 0, -1):
             tail = ir.concat(comma, items[position], tail)
             tail = tail if position < low else ir.optional(tail)
-        forms = [self.enclosed("[", ir.EPSILON, "]", depth)] if low == 0 else []
+        forms = []
         if items:
-            forms.append(self.enclosed("[", ir.concat(items[0], tail), "]", depth))
+            forms.append(ir.concat(items[0], tail))
         elif high != 0 and not ir.is_empty(rest):
             tail = ir.repeat(ir.concat(comma, rest), max(0, low - 1), None if high is None else high - 1)
-            forms.append(self.enclosed("[", ir.concat(rest, tail), "]", depth))
-        return ir.union(*forms)
-
-
-def _is_constant(shape: Shape) -> bool:
-    return all(isinstance(option, Constant) for option in shape.expanded())
+            forms.append(ir.concat(rest, tail))
+        return self.container("[]", [form for form in forms if not ir.is_empty(form)], depth, low == 0)
 
 
 _NUMBERS = Shape((NumberShape(),)), Shape((NumberShape(integer=True),))

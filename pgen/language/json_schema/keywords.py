@@ -127,7 +127,8 @@ def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapp
     known = {}
     for name, value in schema.items():
         if name in dialect.keywords:
-            _check_value(name, value, pointer, dialect)
+            if name != "type" or not isinstance(value, str):
+                _check_value(name, value, pointer, dialect)
             known[name] = value
         elif name not in _ANNOTATIONS:
             _warn_unknown(name, pointer, dialect)

@@ -245,7 +245,7 @@ def object_shape(shape: ObjectShape) -> ObjectShape | None:
             declared[name] = extra_shape(shape.extras, name)
     if shape.names is not None:
         declared = {n: item if contains(shape.names, n) else NOTHING for n, item in declared.items()}
-    if any(declared[name] == NOTHING for name in shape.required):
+    if any(declared[name].is_nothing for name in shape.required):
         return None
     if shape.high is not None and max(shape.low, len(shape.required)) > shape.high:
         return None

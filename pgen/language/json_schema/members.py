@@ -32,7 +32,7 @@ from pgen.language.json_schema.shapes import (
     Value,
     join,
 )
-from pgen.language.json_schema.spelling import QUOTE, behind_quote, is_plain, other_than, others, quoted, spelled
+from pgen.language.json_schema.spelling import QUOTE, behind_quote, is_plain, other_than, others, spelled
 
 if TYPE_CHECKING:
     from pgen.language.json_schema.emit import Emitter
@@ -61,11 +61,8 @@ class Members:
 
     def node(self) -> ir.Node:
         """The texts of the object."""
-        declared = [
-            (name, self.emitter.node(item, self.depth + 1, self.free))
-            for name, item in self.shape.properties
-            if item != NOTHING
-        ]
+        node, depth, free = self.emitter.node, self.depth + 1, self.free
+        declared = [(name, node(item, depth, free)) for name, item in self.shape.properties if not item.is_nothing]
         extra = self._extra() if self.shape.high is None or self.shape.high > len(self.shape.required) else ir.EMPTY
         if not ir.is_empty(extra) and (self.shape.high is None or self.shape.high > 1):
             self.emitter.repeats_names = True
@@ -75,15 +72,13 @@ class Members:
             forms = self._in_any_order(declared, extra)
         else:
             forms = self._in_declared_order(declared, extra)
-        empty = self.emitter.enclosed("{", ir.EPSILON, "}", self.depth)
-        nothing = [empty] if self.shape.low == 0 and not self.shape.required else []
-        return ir.union(
-            *nothing, *(self.emitter.enclosed("{", form, "}", self.depth) for form in forms if not ir.is_empty(form))
-        )
+        may_be_empty = self.shape.low == 0 and not self.shape.required
+        return self.emitter.container("{}", [form for form in forms if not ir.is_empty(form)], self.depth, may_be_empty)
 
     def _members(self, declared: list[tuple[str, ir.Node]]) -> list[tuple[ir.Node, bool]]:
         """The declared properties, and whether they are required."""
-        return [(self.emitter.member(name, value), name in self.shape.required) for name, value in declared]
+        required = set(self.shape.required)
+        return [(self.emitter.member(name, value), name in required) for name, value in declared]
 
     def _in_declared_order(self, declared: list[tuple[str, ir.Node]], extra: ir.Node) -> list[ir.Node]:
         low, high = self._extra_counts(len(declared), extra)
@@ -107,7 +102,8 @@ class Members:
         return self._listed(declared, extra, "*" * (count + 1), in_order=False)
 
     def _kinds(self, declared: list[tuple[str, ir.Node]]) -> list[str]:
-        return ["1" if name in self.shape.required else "?" for name, _ in declared]
+        required = set(self.shape.required)
+        return ["1" if name in required else "?" for name, _ in declared]
 
     def _listed(
         self, declared: list[tuple[str, ir.Node]], extra: ir.Node, kinds: Sequence[str], in_order: bool
@@ -123,12 +119,14 @@ class Members:
             items = list(zip([*behind, behind_quote(extra)], kinds, strict=True))
             return [ir.concat(QUOTE, _in_plain_nodes(separator, items, in_order))]
         fields = []
+        all_plain = is_plain("".join([name for name, _ in declared]))
         for (name, value), kind in zip(declared, kinds, strict=False):
-            plain = is_plain(name)
-            word = f'{name}"'.encode() if plain else b""
-            fields.append((word, value if plain else behind_quote(self.emitter.member(name, value)), kind))
+            if all_plain or is_plain(name):
+                fields.append((f'{name}"'.encode(), value, kind))
+            else:
+                fields.append((b"", behind_quote(self.emitter.member(name, value)), kind))
         if not ir.is_empty(extra):
-            fields.append((b"", behind_quote(extra), kinds[-1]))
+            fields.append((b"", _behind_quote(extra), kinds[-1]))
         return [ir.concat(QUOTE, ir.fields(separator, colon, fields, in_order))] if fields else []
 
     def _extra_counts(self, declared: int, extra: ir.Node) -> tuple[int, int | None]:
@@ -213,7 +211,14 @@ class Members:
         if value == NOTHING:
             return ir.EMPTY
         node = self.emitter.node(value, self.depth + 1, self.free)
-        return ir.concat(quoted(name), self.emitter.layout.colon, node)
+        return ir.concat(QUOTE, name, QUOTE, self.emitter.layout.colon, node)
+
+
+def _behind_quote(extra: ir.Node) -> ir.Node:
+    """The same as `behind_quote`, sooner where the quote stands apart."""
+    if isinstance(extra, ir.Concat) and extra.parts[0] is QUOTE and len(extra.parts) > 2:
+        return ir.Concat(extra.parts[1:])
+    return behind_quote(extra)
 
 
 def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii
 from typing import Any, Literal
 
 Value = Any
@@ -150,9 +151,14 @@ class Shape:
         return UNCONSTRAINED if self.options is None else self.options
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether there are no values."""
+        return self.options == ()
+
+    @property
     def is_lazy(self) -> bool:
         """Whether some option has to be looked up."""
-        return self.options is not None and any(isinstance(option, Lazy) for option in self.options)
+        return self.options is not None and Lazy in map(type, self.options)
 
     def resolved(self) -> Shape:
         """The same shape with no lazy option at its top."""
@@ -204,6 +210,8 @@ UNCONSTRAINED: tuple[Option, ...] = (
 
 def constant(value: Value) -> Constant:
     """The canonical constant of a JSON value."""
+    if isinstance(value, str):
+        return Constant(encode_basestring_ascii(value))
     return Constant(json.dumps(_canonical(value), allow_nan=False))
 
 

@@ -68,19 +68,18 @@ class Shortest:
     _settled: set[Shape] = field(default_factory=set)
     _met: set[Shape] = field(default_factory=set)
     _circular: bool = False
+    _changed: bool = False
 
     def of(self, shape: Shape) -> int:
         """Bytes of the shortest text of the values of `shape`; `NEVER` if there is none."""
         if shape.options is None:
             return 1
-        before = None
-        while shape not in self._settled and before != self._known:
-            before, self._circular = dict(self._known), False
+        while shape not in self._settled:
+            self._circular = self._changed = False
             self._met.clear()
             self._evaluate(shape)
-            if not self._circular:
-                break
-        self._settled |= self._met
+            if not (self._circular and self._changed):
+                self._settled |= self._met
         return self._known[shape]
 
     def _evaluate(self, shape: Shape) -> int:
@@ -92,6 +91,7 @@ class Shortest:
             return self._known.get(shape, NEVER)
         self._met.add(shape)
         found = min(map(self._option, shape.options), default=NEVER)
+        self._changed |= self._known.get(shape) != found
         self._known[shape] = found
         return found
 
@@ -123,8 +123,11 @@ class Shortest:
         return _sum(2, max(0, array.low - 1), more, *lengths)
 
     def _object(self, shape: ObjectShape) -> int:
-        items = [(name, item) for name, item in shape.properties if name in shape.required]
-        members = [_of_constant(name) + 1 + self._evaluate(item) for name, item in items]
+        required = set(shape.required)
+        items = [(name, item) for name, item in shape.properties if name in required]
+        all_plain = is_plain("".join([name for name, _ in items]))
+        quoted = [2 + len(name) if all_plain else _of_constant(name) for name, _ in items]
+        members = [length + 1 + self._evaluate(item) for length, (_, item) in zip(quoted, items, strict=True)]
         if not is_exact(shape, self.exact_orders) and _sum(*members) < NEVER:
             return 2 if shape.low == 0 and not shape.required else _sum(2, self._one_property(shape))
         if shape.low > len(shape.required):

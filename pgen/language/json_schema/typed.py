@@ -46,12 +46,24 @@ Schema = Mapping[str, Any]
 Rules = tuple[tuple[Restriction, Shape], ...]
 
 
+_PLAIN = {
+    "null": Shape((NULL,)),
+    "boolean": Shape((FALSE, TRUE)),
+    "integer": Shape((NumberShape(integer=True),)),
+    "number": Shape((NumberShape(),)),
+    "string": Shape((StringShape(),)),
+    "array": Shape((ArrayShape((), ANYTHING),)),
+    "object": Shape((ObjectShape(),)),
+}
+"""The shapes of types without other keywords: one object each, which is compared in no time."""
 _NOT_SAID = [name for name in keywords.TYPES if name != "integer"]
 
 
 def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
     """The shape of `type` and of the keywords that concern one type."""
     said = schema.get("type", _NOT_SAID)
+    if len(schema) == 1 and isinstance(said, str) and said in _PLAIN and reader.dialect != DRAFT_4:
+        return _PLAIN[said]
     types = [said] if isinstance(said, str) else said
     unknown = [t for t in types if t not in keywords.TYPES]
     if unknown:
