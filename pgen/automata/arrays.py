@@ -8,7 +8,7 @@ or classes run out, in all that is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,8 +16,31 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.layout import FULL, OK, UNMARKED, Nfa
-from pgen.automata.memory import Plan, opened, plan
+from pgen.automata.layout import (
+    BEGIN,
+    BEYOND,
+    CALL_RULE,
+    CALL_START,
+    CALL_TARGET,
+    CLASS_OF,
+    EDGE_HIGH,
+    EDGE_LOW,
+    EDGE_START,
+    EDGE_TARGET,
+    ENDLESS,
+    FARTHEST,
+    FULL,
+    INSIDE,
+    IS_END,
+    JUMP_START,
+    JUMP_TARGET,
+    LIVE,
+    NEAREST,
+    OK,
+    UNMARKED,
+    Nfa,
+)
+from pgen.automata.memory import Memory, Plan, bits, ints, joined, octets, plan
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 
 Ints = NDArray[np.int32]
@@ -51,7 +74,26 @@ _KINDS: dict[str, tuple[int, type]] = {
 """What the fields of an `Nfa` have a place for, and the types of their elements."""
 _AT = [_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else None for name in Nfa._fields]
 _TYPES = tuple(_KINDS[name][1] if name in _KINDS else _OTHER_TYPES[name] for name in Nfa._fields)
+_PLACES = {name: at for at, name in enumerate(Nfa._fields)}
 _MEASURED = [Nfa._fields.index(name) for name in ("is_end", "edge_target", "jump_target", "call_target", "begin")]
+
+
+_NO_ROWS = np.zeros((0, 3), np.int64)
+
+
+class Views:
+    """The arrays of an `Nfa` in a block, each made when it is first asked for."""
+
+    def __init__(self, by: Plan, block: Bytes) -> None:
+        self._plan, self._block = by, block
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        at, by = _PLACES.get(name), self._plan
+        if at is None:
+            raise AttributeError(name)
+        array: NDArray[Any] = np.ndarray(by.shapes[at], by.types[at], self._block, int(by.rows[at, 0]))
+        setattr(self, name, array)
+        return array
 
 
 class Piece(NamedTuple):
@@ -70,11 +112,13 @@ class Piece(NamedTuple):
 
 
 class Store:
-    """The arrays of an `Nfa` in one block, and how much of each is in use; `memory` is where they lie."""
+    """The arrays of an `Nfa` in one block, and how much of each is in use; `memory` is where they lie.
+
+    Kernels take the memory; `nfa` are views, made when Python asks for them.
+    """
 
     def __init__(self, by: Plan, block: Bytes, counts: NDArray[np.int64]) -> None:
-        arrays, self.memory = opened(block, by)
-        self.nfa, self.counts = Nfa(*arrays), counts
+        self.memory, self.nfa, self.counts = joined(_NO_ROWS, by.rows, block), Views(by, block), counts
         self._plan, self._block = by, block
 
     @classmethod
@@ -94,11 +138,10 @@ class Store:
     def with_room(self, room: Sequence[int]) -> Store:
         """The same with other room."""
         there, made = self.counts.tolist(), Store.empty(room, self.nfa.class_of)
-        arrays: Iterable[tuple[Any, Any, int | None]] = zip(self.nfa, made.nfa, _AT, strict=True)
-        for old, new, at in arrays:
+        for name, at in zip(Nfa._fields, _AT, strict=True):
             if at is not None:
                 n = there[at] if at >= 0 else there[STATES] + 1
-                new[:n] = old[:n]
+                getattr(made.nfa, name)[:n] = getattr(self.nfa, name)[:n]
         made.counts[:] = there
         return made
 
@@ -106,7 +149,7 @@ class Store:
         """Put a piece behind what is there."""
         fragment = piece.fragment
         while True:
-            outcome = _added(self.nfa, self.counts, *fragment, piece.nearest, *piece[2:])
+            outcome = _added(self.memory, self.counts, *fragment, piece.nearest, *piece[2:])
             if outcome == OK:
                 return
             if outcome == CUT:
@@ -117,10 +160,15 @@ class Store:
     def _make_room(self, fragment: Fragment, n_rules: int) -> None:
         n_edges = len(fragment.edges)
         more = (fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules)
-        have = [len(self.nfa[at]) for at in _MEASURED]
+        have = self._room()
         self._become(
             self.with_room([max(h, 2 * (int(n) + m)) for h, n, m in zip(have, self.counts, more, strict=True)])
         )
+
+    def _room(self) -> list[int]:
+        """How many states, edges, jumps, calls and rules there is room for."""
+        room: list[int] = self.memory[_MEASURED, 1].tolist()
+        return room
 
     def _become(self, other: Store) -> None:
         self.nfa, self.memory, self._plan, self._block = other.nfa, other.memory, other._plan, other._block
@@ -129,11 +177,36 @@ class Store:
         """Other byte classes, which none of these edges cuts; earlier edges by the new names, in other arrays."""
         before = self.nfa.class_of
         after = _refined(before, edges[edges[:, 1] < CALL])
-        self._become(self.with_room([len(self.nfa[at]) for at in _MEASURED]))
+        self._become(self.with_room(self._room()))
         n, nfa = int(self.counts[EDGES]), self.nfa
         nfa.edge_low[:n] = _renamed(nfa.edge_low[:n], before, after, "left")
         nfa.edge_high[:n] = _renamed(nfa.edge_high[:n], before, after, "right")
         nfa.class_of[:] = after
+
+
+@njit(cache=True)
+def nfa_in(memory: Memory) -> Nfa:
+    """The arrays in a memory, for kernels."""
+    return Nfa(
+        ints(memory, EDGE_START),
+        octets(memory, EDGE_LOW),
+        octets(memory, EDGE_HIGH),
+        ints(memory, EDGE_TARGET),
+        ints(memory, JUMP_START),
+        ints(memory, JUMP_TARGET),
+        ints(memory, CALL_START),
+        ints(memory, CALL_RULE),
+        ints(memory, CALL_TARGET),
+        ints(memory, BEGIN),
+        octets(memory, IS_END),
+        octets(memory, LIVE),
+        ints(memory, NEAREST),
+        ints(memory, FARTHEST),
+        octets(memory, CLASS_OF),
+        ints(memory, ENDLESS),
+        bits(memory, INSIDE),
+        ints(memory, BEYOND),
+    )
 
 
 def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes | None) -> Store:
@@ -158,7 +231,7 @@ def _plan_of(room: tuple[int, ...]) -> Plan:
 
 @njit(cache=True)
 def _added(
-    nfa: Nfa,
+    memory: Memory,
     counts: NDArray[np.int64],
     n_states: int,
     edges: Ints,
@@ -171,6 +244,7 @@ def _added(
     n_rules: int,
 ) -> int:
     """Copy a piece behind what is there; `FULL` or `CUT`, with nothing changed, where that cannot be."""
+    nfa: Nfa = nfa_in(memory)
     before, n_calls = counts[STATES], 0
     for e in range(edges.shape[0]):
         n_calls += edges[e, 1] >= CALL

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import kernels
-from pgen.automata.arrays import nfa_of
+from pgen.automata.arrays import Views, nfa_of
 from pgen.automata.growth import Growth
-from pgen.automata.layout import DEAD, FULL, UNKNOWN, Nfa
+from pgen.automata.layout import DEAD, FULL, IS_END, UNKNOWN
 from pgen.automata.pieces import Fragment
 from pgen.automata.reachability import Trimmed, trim
 from pgen.automata.table import (
@@ -61,9 +61,10 @@ class LazyDFA:
             return
         self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
         self.nfa = self._store.nfa
-        self.table, self.memory = empty_table(self._store.memory, len(self.nfa.is_end), self.n_classes, self.limits)
+        rows = self._store.memory
+        self.table, self.memory = empty_table(rows, int(rows[IS_END, 1]), self.n_classes, self.limits)
         # Another thread may be about to walk in arrays that have just been replaced: they live on.
-        self._replaced: list[tuple[Nfa, Table]] = []
+        self._replaced: list[tuple[Views, Table]] = []
         self.start = self.entered(0)
 
     @property
@@ -139,14 +140,15 @@ class LazyDFA:
         assert self._growth is not None, "only rules of languages that grow are unwritten"
         with self.limits:
             self._growth.write(rule)
-        nfa, before = self._store.nfa, self.nfa.class_of
-        table = with_members(self.table, len(nfa.is_end))
-        if nfa.class_of is not before:
-            table = with_classes(table, before, nfa.class_of)
+        nfa, before, after = self._store.nfa, self.nfa.class_of, self._store.nfa.class_of
+        table = with_members(self.table, int(self._store.memory[IS_END, 1]))
+        if before[255] != after[255]:
+            # Classes are only ever cut.
+            table = with_classes(table, before, after)
         table.counters[7] = 0
         self._replace(nfa, table)
 
-    def _replace(self, nfa: Nfa, table: Table) -> None:
+    def _replace(self, nfa: Views, table: Table) -> None:
         if nfa is self.nfa and table is self.table:
             return
         self._replaced.append((self.nfa, self.table))

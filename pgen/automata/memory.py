@@ -47,14 +47,6 @@ def plan(shapes: tuple[tuple[int, ...], ...], types: tuple[type, ...]) -> Plan:
     return Plan(shapes, types, np.array(rows, np.int64), at)
 
 
-def opened(block: NDArray[np.uint8], by: Plan) -> tuple[list[NDArray[Any]], Memory]:
-    """The arrays in a block, and where they lie: much faster than so many allocations."""
-    rows, offsets = by.rows.copy(), by.rows[:, 0].tolist()
-    rows[:, 0] += block.__array_interface__["data"][0]
-    parts = zip(by.shapes, by.types, offsets, strict=True)
-    return [np.ndarray(shape, kind, block, offset) for shape, kind, offset in parts], rows
-
-
 @njit(cache=True)
 def joined(before: Memory, rows: Memory, block: NDArray[np.uint8]) -> Memory:
     """A memory and, behind it, the arrays that lie in a block as `rows` of a `Plan` say."""
@@ -99,6 +91,13 @@ def ints(memory: Memory, at: int) -> NDArray[np.int32]:
 def longs(memory: Memory, at: int) -> NDArray[np.int64]:
     """Array `at` as int64."""
     opened: NDArray[np.int64] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.int64)
+    return opened
+
+
+@njit(inline="always")
+def bits(memory: Memory, at: int) -> NDArray[np.uint64]:
+    """Array `at` as uint64."""
+    opened: NDArray[np.uint64] = carray(_pointer(memory[at, 0]), (memory[at, 1],), np.uint64)
     return opened
 
 

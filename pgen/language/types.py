@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+_NAMES = {str}
 _NESTED_MAPS = ("$defs", "definitions", "properties", "patternProperties")
 _NESTED_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _NESTED = ("items", "additionalProperties", "propertyNames")
@@ -85,12 +86,24 @@ def _parsed(text: str) -> Schema | bool:
 def _plain(schema: Schema | bool) -> Schema | bool:
     """A copy of `schema`, checked to be JSON data."""
     try:
-        copied: Schema | bool = json.loads(json.dumps(schema, allow_nan=False))
+        copied: Schema | bool = _copied(schema)
     except RecursionError:
         raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
     except (TypeError, ValueError) as error:
         raise InvalidLanguage(f"the schema is not JSON data: {error}") from None
     return copied
+
+
+def _copied(value: Any) -> Any:
+    """A copy of JSON data; what is of other types, such as tuples, is what `json` makes of it."""
+    kind = type(value)
+    if kind is str or kind is bool or kind is int or value is None:
+        return value
+    if kind is dict and set(map(type, value)) <= _NAMES:
+        return {name: _copied(part) for name, part in value.items()}
+    if kind is list:
+        return [_copied(part) for part in value]
+    return json.loads(json.dumps(value, allow_nan=False))
 
 
 def _adapter(source: Any) -> TypeAdapter[Any]:

@@ -140,7 +140,7 @@ class TokenAutomaton:
             while (model := mask_kernels.draw(dfa.memory, desk.memory, state)) == UNKNOWN:
                 dfa.grow()
             if model == UNMARKED:
-                mark_endless(dfa.nfa, self._lexicon.slices.widest, dfa.members(state))
+                mark_endless(dfa.memory, self._lexicon.slices.widest, dfa.members(state))
                 model = dfa.settled(lambda: mask_kernels.draw(dfa.memory, desk.memory, state))
             if model != OK:
                 desk.draft[:], desk.facts[:2] = self.mask(model), self._facts[model]

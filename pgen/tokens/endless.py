@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pgen.automata.arrays import nfa_in
 from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, UNMARKED, Nfa
 from pgen.automata.memory import Memory, ints, longs
 
@@ -34,12 +35,13 @@ MAX_SWEEPS = 64
 
 
 @njit(cache=True)
-def mark_endless(nfa: Nfa, edges: Ints, members: Ints) -> None:
+def mark_endless(memory: Memory, edges: Ints, members: Ints) -> None:
     """Fill `Nfa.endless` for some states and all that everyday text leads to from them, where it is not filled.
 
     It becomes the most single-byte tokens to the end from where everyday text leads; -1 if that may leave the language.
     `edges` are those of the class: place inside a character, first byte, last byte, next place.
     """
+    nfa: Nfa = nfa_in(memory)
     steps, start = _steps(nfa, edges)
     needed, arriving, kept = _needed(steps), _arriving(steps), nfa.inside
     row, found, n_new = _nearby(nfa, start, members)

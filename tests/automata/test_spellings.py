@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pgen import Limits, Regex
+from pgen import JSONSchema, Limits, Regex, Vocabulary
+from pgen.automata.acceptor import completable
 from pgen.automata.dfa import LazyDFA
+from pgen.automata.layout import DEAD
 from pgen.automata.nfa import text_fragment
 from pgen.automata.pieces import Fragment
 from pgen.automata.spellings import spelled
@@ -135,6 +137,18 @@ def test_names_that_are_none_of_some_words_with_controls_and_quotes():
     assert are_equal(dfa, LazyDFA(text_fragment(nodes)))
     for text in (*words, "pre\tx", "a\n", "pre", "", "other"):
         assert accepts(dfa, json.dumps(text)[1:-1]) == (text not in words and not text.startswith("pre\t"))
+
+
+@pytest.mark.filterwarnings("ignore::pgen.language.json_schema.SchemaWarning")
+def test_a_contradiction_among_alternatives_is_left_out():
+    schema = {"anyOf": [{"const": 1}, {"type": "string", "allOf": [{"pattern": "^a+$"}, {"pattern": "^b+$"}]}]}
+    names = {"patternProperties": {"^a+$": {"const": 1}}, "propertyNames": {"pattern": "^b+$"}}
+    for part in (schema, {"properties": {"p": schema}, "additionalProperties": False}, names):
+        language = JSONSchema(part, whitespace="compact")
+        automaton = language.compile(Vocabulary([bytes([byte]) for byte in range(256)] + [b""], eos=256))
+        for text in ("1", '"a"', '"', '{"p":1}', '{"p":"', '{"a":1', '{"b":2}', '{"', "{}"):
+            reached = automaton._dfa.run(automaton.start, text.encode())
+            assert (reached != DEAD) == completable(language.node, text.encode()), (part, text)
 
 
 def test_too_many_edges_are_refused_before_they_are_made():

@@ -52,6 +52,12 @@ def test_case_is_ignored_as_re_ignores_it(pattern, flags):
     assert pgen.Regex(f"(?{flags}){pattern}").node == expected
 
 
+def test_classes_that_are_written_alike_may_differ():
+    agrees("[^]a][^]b]", ["cc", "ca", "ac", "cb", "bb", "]c", "c]", "ba"])
+    agrees(r"(?a:[\w])[\w]", ["aa", "éa", "aé", "éé"])
+    agrees(r"[\w](?a:[\w])[a-c][^a-c][a-c]", ["aaada", "éaada", "aéada", "aaaaa"])
+
+
 def test_ascii_letters_have_no_other_partners():
     everything = ignoring_case(((0x41, 0x5A), (0x61, 0x7A), (0x3042, 0x3042)), "[A-Za-zあ]", ascii_only=False)
     assert {chr(c) for low, high in everything for c in range(low, high + 1)} == {*_ASCII_CASED, "あ"}

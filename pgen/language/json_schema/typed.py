@@ -62,7 +62,7 @@ _NOT_SAID = [name for name in keywords.TYPES if name != "integer"]
 def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
     """The shape of `type` and of the keywords that concern one type."""
     said = schema.get("type", _NOT_SAID)
-    if len(schema) == 1 and isinstance(said, str) and said in _PLAIN and reader.dialect != DRAFT_4:
+    if len(schema) == 1 and isinstance(said, str) and said in _PLAIN and reader.dialect is not DRAFT_4:
         return _PLAIN[said]
     types = [said] if isinstance(said, str) else said
     unknown = [t for t in types if t not in keywords.TYPES]
@@ -98,7 +98,7 @@ def _number(reader: Reader, integer: bool, schema: Schema, pointer: str) -> Numb
         steps = ()
     low, above = _bound(schema, "minimum", "exclusiveMinimum", reader)
     high, below = _bound(schema, "maximum", "exclusiveMaximum", reader)
-    plain = integer and reader.dialect == DRAFT_4
+    plain = integer and reader.dialect is DRAFT_4
     inclusive = NumberShape(integer, low, high, low == above, high == below, steps, plain)
     found = numbers(inclusive, NumberShape(False, above, below, True, True))
     if found is None:
@@ -112,7 +112,7 @@ def _bound(schema: Schema, keyword: str, exclusive: str, reader: Reader) -> tupl
     """The inclusive and the exclusive bound; up to draft 4 the latter is a flag."""
     bound = Decimal(schema[keyword]) if keyword in schema else None
     said = schema.get(exclusive)
-    if reader.dialect == DRAFT_4 or isinstance(said, bool):
+    if reader.dialect is DRAFT_4 or isinstance(said, bool):
         return bound, bound if said else None
     return bound, None if said is None else Decimal(said)
 
