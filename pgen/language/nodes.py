@@ -84,8 +84,7 @@ class Network(Node):
 class Packed(Node):
     """The texts along the ways of a graph of ASCII characters from state 0, which none leads to, to state 1, the last.
 
-    In 32-bit integers: source, first and last character and target of edges, source and target of jumps, which read
-    nothing. No member is empty, and every state is on a way.
+    In 32-bit integers: source, first and last character, target; jumps: source, target. No member is empty.
     """
 
     edges: bytes
@@ -430,8 +429,7 @@ _PARTS: dict[type[Node], Callable[[Any], tuple[Node, ...]]] = {
 
 def objects(root: Node) -> list[Node]:
     """`root` and every node below it, each object once, in no order; takes no hashes."""
-    met = {id(root): root}
-    waiting = [root]
+    met, waiting = {id(root): root}, [root]
     for node in waiting:
         fresh = [part for part in children(node) if id(part) not in met]
         met.update((id(part), part) for part in fresh)

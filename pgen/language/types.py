@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 _NAMES = {str}
+_MAX_BITS = 10_000
+"""Python writes no integer of more than 4,300 digits."""
 _NESTED_MAPS = ("$defs", "definitions", "properties", "patternProperties")
 _NESTED_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _NESTED = ("items", "additionalProperties", "propertyNames")
@@ -97,7 +99,7 @@ def _plain(schema: Schema | bool) -> Schema | bool:
 def _copied(value: Any) -> Any:
     """A copy of JSON data; what is of other types, such as tuples, is what `json` makes of it."""
     kind = type(value)
-    if kind is str or kind is bool or kind is int or value is None:
+    if kind is str or kind is bool or value is None or (kind is int and value.bit_length() <= _MAX_BITS):
         return value
     if kind is dict and set(map(type, value)) <= _NAMES:
         return {name: _copied(part) for name, part in value.items()}

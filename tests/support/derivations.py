@@ -59,7 +59,21 @@ class Spans:
                 return self.repeated(self.of(item, rules), low, high)
             case ir.Separated(separator, items, kinds):
                 return self.listed(self.of(separator, rules), [self.of(item, rules) for item in items], kinds)
+            case ir.Packed():
+                return self.network(ir.unpacked(node))
         return self.leaf(node)
+
+    def network(self, node: ir.Network) -> Relation:
+        """Ways from a start to an end."""
+        reached = {state: self.empty for state in node.starts}
+        before: dict[int, Relation] = {}
+        while reached != before:
+            before = dict(reached)
+            for source, ranges, target in node.edges:
+                if source in reached:
+                    through = self.then(reached[source], self.of(ir.Chars(ranges), {}))
+                    reached[target] = merged(or_, (reached.get(target, self.nothing), through))
+        return merged(or_, (reached.get(state, self.nothing) for state in node.ends))
 
     def leaf(self, node: ir.Node) -> Relation:
         match node:

@@ -84,7 +84,7 @@ def test_budgets(name, budget):
 def mark(dfa, parts):
     assert set(dfa.nfa.endless.tolist()) == {UNMARKED}
     for part in parts:
-        mark_endless(dfa.nfa, lexicon_of(VOCABULARY).slices.widest, part.astype(np.int32))
+        mark_endless(dfa.memory, lexicon_of(VOCABULARY).slices.widest, part.astype(np.int32))
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
