@@ -65,7 +65,7 @@ class Spans:
 
     def network(self, node: ir.Network) -> Relation:
         """Ways from a start to an end."""
-        reached = {state: self.empty for state in node.starts}
+        reached = dict.fromkeys(node.starts, self.empty)
         before: dict[int, Relation] = {}
         while reached != before:
             before = dict(reached)
