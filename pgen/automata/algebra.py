@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pgen.automata.dfa import START, LazyDFA
 from pgen.automata.nfa import fragment, text_fragment
-from pgen.automata.pieces import Fragment
+from pgen.automata.pieces import Fragment, as_edges, as_jumps
+from pgen.automata.reachability import trim
 from pgen.automata.regular_product import product
 from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
@@ -31,7 +32,7 @@ from pgen.limits import current
 Ints = NDArray[np.int32]
 
 MAX_PLAIN = 20_000
-"""Edges, about, up to which a part is written out without rules: finding what could be shared costs more."""
+"""Edges, about, up to which a part is written out without rules."""
 
 
 class Complete(NamedTuple):
@@ -49,17 +50,59 @@ class Complete(NamedTuple):
 def boolean_fragment(node: ir.Node) -> Fragment:
     """The fragment of an `Intersect` or `Complement` node."""
     parts = node.parts if isinstance(node, ir.Intersect) else (node,)
+    for part in parts if len(parts) > 1 else ():
+        if isinstance(part, ir.Concat) and isinstance(part.parts[0], ir.Literal) and part.parts[1:] == (ir.ANY_TEXT,):
+            others = ir.intersect(*(other for other in parts if other is not part))
+            if _is_plain(others) and _is_text(others):
+                return _led_by(text_fragment(others), part.parts[0].data)
     signed = [(part.item, False) if isinstance(part, ir.Complement) else (part, True) for part in parts]
     # Complements are taken within the valid texts.
-    if not all(positive for _, positive in signed) and all(
-        any(isinstance(part, ir.AnyByte) for part in ir.objects(item)) for item, sign in signed if sign
-    ):
+    if not all(positive for _, positive in signed) and not any(_is_text(item) for item, sign in signed if sign):
         signed.append((ir.ANY_TEXT, True))
     signed.sort(key=lambda pair: not pair[1])
     product = _complete(signed[0][0])
     for part, positive in signed[1:]:
         product = _product(product, _complete(part), positive)
     return _embedded(product)
+
+
+def _led_by(found: Fragment, data: bytes) -> Fragment:
+    """The members of an automaton of texts that begin with some bytes: where these lead, without making it a DFA."""
+    edges, jumps = found.edges, found.jumps
+    at = np.zeros(max(found.n_states, 2), np.bool_)
+    at[0] = True
+    for byte in data:
+        _follow(at, jumps)
+        taken = at[edges[:, 0]] & (edges[:, 1] <= byte) & (byte <= edges[:, 2])
+        at[:] = False
+        at[edges[taken, 3]] = True
+    # Nothing leads to the start, so that its edges are not needed any more.
+    first = len(at)
+    chain = [0, *range(first, first + len(data))]
+    led = [(here, byte, byte, there) for here, byte, there in zip(chain, data, chain[1:], strict=False)]
+    onward = [(chain[-1], state) for state in np.flatnonzero(at).tolist()]
+    joined = (
+        np.concatenate([as_edges(led), edges[edges[:, 0] > 0]]),
+        np.concatenate([as_jumps(onward), jumps[jumps[:, 0] > 0]]),
+    )
+    left = trim(Fragment(first + len(data), *joined)).fragment
+    return left if left.n_states else Fragment(2, as_edges([]), as_jumps([]))
+
+
+def _follow(at: NDArray[np.bool_], jumps: Ints) -> None:
+    """Add the states that jumps lead to."""
+    while (fresh := at[jumps[:, 0]] & ~at[jumps[:, 1]]).any():
+        at[jumps[fresh, 1]] = True
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Whether a node is written out without rules: finding what could be shared costs more."""
+    return ir.size(node) <= MAX_PLAIN and not ir.refers(node)
+
+
+def _is_text(node: ir.Node) -> bool:
+    """Whether all members are valid texts."""
+    return not any(isinstance(part, ir.AnyByte) for part in ir.objects(node))
 
 
 def is_small(node: ir.Node, most: int) -> bool:
@@ -86,8 +129,7 @@ def context_free_product(node: ir.Intersect, share: bool) -> Fragment | None:
 
 @lru_cache(maxsize=32)
 def _complete(node: ir.Node) -> Complete:
-    is_plain = ir.size(node) <= MAX_PLAIN and not ir.refers(node)
-    dfa = LazyDFA(text_fragment(node) if is_plain else fragment(node))
+    dfa = LazyDFA(text_fragment(node) if _is_plain(node) else fragment(node))
     if dfa.is_empty:
         return Complete(np.zeros((1, 1), np.int32), np.zeros(1, np.bool_), 0, np.zeros(256, np.int64))
     dfa.complete()
