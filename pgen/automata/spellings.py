@@ -31,7 +31,6 @@ _FIRST = np.array([0x80, 0x800, 0x10000, 0, 0x10000], np.int64)
 _LAST = np.array([0x7FF, 0xFFFF, 0x10FFFF, 0xFFFF, 0x10FFFF], np.int64)
 """The code points that are written in each way."""
 _LEAD = np.array([0xC0, 0xE0, 0xF0], np.int64)
-_N_DIGITS = np.array([2, 3, 4, 4, 6], np.int64)
 _REST = np.array(
     [[6, 0, 0, 0, 0, 0], [12, 6, 0, 0, 0, 0], [18, 12, 6, 0, 0, 0], [12, 8, 4, 0, 0, 0], [18, 14, 10, 8, 4, 0]],
     np.int64,
@@ -47,32 +46,25 @@ def spelled(values: Fragment) -> Fragment:
     Raises `LimitExceeded` past `Limits.edges`.
     """
     edges = np.ascontiguousarray(values.edges)
-    rows = _read(values.n_states, edges)
-    order = np.argsort(rows[:, 0] << 21 | rows[:, 1])
-    sources, targets, starts, ranges, names = _grouped(values.n_states, rows, order, values.jumps)
+    read = _read(values.n_states, edges)
+    order = np.argsort(read[:, 0] << 21 | read[:, 1])
+    sources, targets, starts, ranges, names = _grouped(values.n_states, read, order, values.jumps)
     numbers: dict[bytes, int] = {}
     which = np.empty(len(sources), np.int32)
     for way in range(len(sources)):
         which[way] = numbers.setdefault(ranges[starts[way] : starts[way + 1]].tobytes(), len(numbers))
     templates = [_template(np.frombuffer(said, np.int64).reshape(-1, 2)) for said in numbers]
-    sizes, lengths = (np.array([int(f(t)) for t in templates], np.int64) for f in (_n_states, _n_edges))
+    sizes = np.array([count for count, _ in templates], np.int64)
+    lengths = np.array([len(rows) for _, rows in templates], np.int64)
     n_edges = int(lengths[which].sum())
     if n_edges > (limit := current().edges):
         raise LimitExceeded(
             f"the JSON spellings of these strings need {n_edges:,} automaton edges; the limit is {limit:,}",
             hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
         )
-    inner = np.concatenate([edges for _, edges in templates]) if templates else np.zeros((0, 4), np.int32)
+    inner = np.concatenate([rows for _, rows in templates]) if templates else np.zeros((0, 4), np.int32)
     n_states, laid = _copied(sources, targets, which, names, inner, sizes, np.cumsum(lengths) - lengths, lengths)
     return Fragment(n_states, laid, names[values.jumps])
-
-
-def _n_states(template: tuple[int, Ints]) -> int:
-    return template[0]
-
-
-def _n_edges(template: tuple[int, Ints]) -> int:
-    return len(template[1])
 
 
 @njit(cache=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
-_NAMES = {str}
+_NAMES = frozenset({str})
 _MAX_BITS = 10_000
 """Python writes no integer of more than 4,300 digits."""
 _NESTED_MAPS = ("$defs", "definitions", "properties", "patternProperties")

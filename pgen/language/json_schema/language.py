@@ -31,9 +31,9 @@ class JSONSchema(Language):
     `additionalProperties: false` allows others, after the declared ones, as the
     draft has it.
 
-    *Accepted*: every valid value, with properties in declared order; names, `const`
-    and `enum` as `json.dumps` writes them, with or without `ensure_ascii`; other
-    strings in all escapes but lone surrogates; integers as plain decimals or with
+    *Accepted*: every valid value, with properties in declared order; declared names, `const`
+    and `enum` as `json.dumps` writes them, with or without `ensure_ascii`; names that patterns tell apart by
+    automata and other strings in all escapes but lone surrogates; integers as plain decimals or with
     `.0`; bounded numbers as plain decimals or as `json.dumps` writes them,
     others in any spelling. Runs of digits end at 64, and formats are those of
     `json_schema.formats`. A `pattern` holds where ECMA-262 and Python agree. `$schema`
