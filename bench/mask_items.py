@@ -61,22 +61,22 @@ def items(group: str, data: Path, spell: Spell, n_schemas: int | None = N_SCHEMA
 
 
 def warm_ups(group: str, spell: Spell) -> list[Item]:
-    """Small languages that make an engine load its kernels and tables before anything is timed."""
-    source: dict[str, tuple[Any, str, str]] = {
-        "json": (
-            WARM_SCHEMA,
-            "",
-            '{"when": "2024-02-29", "tags": ["é"], "ratio": 0.5, "kind": "a", "count": 3, "both": "abc", "z": 1}',
-        ),
-        "regex": ("([a-f]{2,9}|\\d+)[^x]{0,5}", "", "abcé"),
-        "cfg": (
-            'start: "(" start ")" | WORD\nWORD: /[a-z]+/\n%ignore / +/',
-            'root ::= "(" root ")" | [a-z]+',
-            "((ab))",
-        ),
+    """Small languages that make an engine load its kernels and tables before anything is timed.
+
+    Those of JSON have each kind of value and of keyword, and a text long enough that tables grow.
+    """
+    sources: dict[str, list[tuple[Any, str, str]]] = {
+        "json": [(WARM_SCHEMA, "", json.dumps(WARM_VALUE)), (WARM_TREE, "", json.dumps(WARM_BRANCH))],
+        "regex": [("([a-f]{2,9}|\\d+)[^x]{0,5}", "", "abcé")],
+        "cfg": [
+            (
+                'start: "(" start ")" | WORD\nWORD: /[a-z]+/\n%ignore / +/',
+                'root ::= "(" root ")" | [a-z]+',
+                "((ab))",
+            )
+        ],
     }
-    found, ebnf, text = source[group]
-    return [Item(group, "warm-up", found, ebnf, (Text(text, spell(text)),), ())]
+    return [Item(group, "warm-up", found, ebnf, (Text(text, spell(text)),), ()) for found, ebnf, text in sources[group]]
 
 
 WARM_SCHEMA = {
@@ -90,6 +90,41 @@ WARM_SCHEMA = {
         "both": {"type": "string", "allOf": [{"pattern": "^[ab]*c"}, {"not": {"pattern": "d"}}]},
     },
     "required": ["when", "count"],
+}
+WARM_VALUE = {
+    "when": "2024-02-29",
+    "tags": ["é"],
+    "ratio": 0.5,
+    "kind": "a",
+    "count": 3,
+    "both": "abc",
+    "z": 1,
+}
+WARM_TREE = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "maxLength": 2000},
+        "parts": {"type": "array", "items": {"$ref": "#/definitions/part"}, "maxItems": 3},
+        "other": {"anyOf": [{"type": "null"}, {"$ref": "#/definitions/part"}]},
+    },
+    "required": ["text", "parts"],
+    "additionalProperties": False,
+    "definitions": {
+        "part": {
+            "type": "object",
+            "properties": {"link": {"type": "string", "format": "uri"}, "code": {"pattern": "^[!%?]{2,4}$"}},
+            "patternProperties": {"^x-": {"type": ["boolean", "string"]}},
+            "additionalProperties": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        },
+    },
+}
+WARM_BRANCH = {
+    "text": "The quick brown fox jumps over the lazy dog. " * 40,
+    "parts": [
+        {"link": "https://example.org/a?b#c", "code": "!?%", "x-a": "yes"},
+        {"y": {"one": 1}, "z": {}},
+    ],
+    "other": None,
 }
 
 

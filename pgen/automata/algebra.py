@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from pgen.automata.dfa import START, LazyDFA
 from pgen.automata.nfa import fragment, text_fragment
-from pgen.automata.pieces import Fragment, as_edges, as_jumps
-from pgen.automata.reachability import trim
+from pgen.automata.pieces import Fragment
 from pgen.automata.regular_product import product
 from pgen.automata.rules import normal_form
 from pgen.errors import LimitExceeded
@@ -50,11 +49,6 @@ class Complete(NamedTuple):
 def boolean_fragment(node: ir.Node) -> Fragment:
     """The fragment of an `Intersect` or `Complement` node."""
     parts = node.parts if isinstance(node, ir.Intersect) else (node,)
-    for part in parts if len(parts) > 1 else ():
-        if isinstance(part, ir.Concat) and isinstance(part.parts[0], ir.Literal) and part.parts[1:] == (ir.ANY_TEXT,):
-            others = ir.intersect(*(other for other in parts if other is not part))
-            if _is_plain(others) and _is_text(others):
-                return _led_by(text_fragment(others), part.parts[0].data)
     signed = [(part.item, False) if isinstance(part, ir.Complement) else (part, True) for part in parts]
     # Complements are taken within the valid texts.
     if not all(positive for _, positive in signed) and not any(_is_text(item) for item, sign in signed if sign):
@@ -64,35 +58,6 @@ def boolean_fragment(node: ir.Node) -> Fragment:
     for part, positive in signed[1:]:
         product = _product(product, _complete(part), positive)
     return _embedded(product)
-
-
-def _led_by(found: Fragment, data: bytes) -> Fragment:
-    """The members of an automaton of texts that begin with some bytes: where these lead, without making it a DFA."""
-    edges, jumps = found.edges, found.jumps
-    at = np.zeros(max(found.n_states, 2), np.bool_)
-    at[0] = True
-    for byte in data:
-        _follow(at, jumps)
-        taken = at[edges[:, 0]] & (edges[:, 1] <= byte) & (byte <= edges[:, 2])
-        at[:] = False
-        at[edges[taken, 3]] = True
-    # Nothing leads to the start, so that its edges are not needed any more.
-    first = len(at)
-    chain = [0, *range(first, first + len(data))]
-    led = [(here, byte, byte, there) for here, byte, there in zip(chain, data, chain[1:], strict=False)]
-    onward = [(chain[-1], state) for state in np.flatnonzero(at).tolist()]
-    joined = (
-        np.concatenate([as_edges(led), edges[edges[:, 0] > 0]]),
-        np.concatenate([as_jumps(onward), jumps[jumps[:, 0] > 0]]),
-    )
-    left = trim(Fragment(first + len(data), *joined)).fragment
-    return left if left.n_states else Fragment(2, as_edges([]), as_jumps([]))
-
-
-def _follow(at: NDArray[np.bool_], jumps: Ints) -> None:
-    """Add the states that jumps lead to."""
-    while (fresh := at[jumps[:, 0]] & ~at[jumps[:, 1]]).any():
-        at[jumps[fresh, 1]] = True
 
 
 def _is_plain(node: ir.Node) -> bool:

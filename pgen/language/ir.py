@@ -40,11 +40,11 @@ from pgen.language.nodes import Union as Union
 from pgen.language.nodes import Words as Words
 from pgen.language.nodes import children as children
 from pgen.language.nodes import descendants as descendants
-from pgen.language.nodes import grows as grows
-from pgen.language.nodes import has_boolean as has_boolean
 from pgen.language.nodes import objects as objects
-from pgen.language.nodes import refers as refers
-from pgen.language.nodes import size as size
+from pgen.language.sizes import grows as grows
+from pgen.language.sizes import has_boolean as has_boolean
+from pgen.language.sizes import refers as refers
+from pgen.language.sizes import size as size
 
 MAX_CODE_POINT = 0x10FFFF
 SURROGATES = (0xD800, 0xDFFF)

@@ -1,7 +1,7 @@
 """The nodes of the intermediate form: immutable values that denote sets of byte strings.
 
 Equality is of structure. Each node keeps a hash of its structure, where equal hashes meet a digest, too,
-and apart from these its size and whether it mentions rules: all made when first asked for, bottom up and
+and apart from these what `sizes` notes: all made when first asked for, bottom up and
 without recursion; so comparing and hashing large nodes costs nothing. `pgen.language.ir` constructs them.
 """
 
@@ -291,103 +291,6 @@ _OWN: dict[type[Node], Callable[[Any], object]] = {
     Later: lambda node: (node.name, node.n_bytes),
 }
 """What tells nodes of one kind apart besides their parts."""
-
-
-REFERS, GROWS, BOOLEAN, SPECIAL = 1, 2, 4, 8
-"""What is below a node, as bits of its sum; its size stands above them."""
-_SIZE = 4
-SPELLINGS = 8
-"""Edges, about, for a character in all its spellings."""
-
-
-def _sum(root: Node) -> int:
-    """The size of a node and what it mentions, noted for it and all its parts."""
-    try:
-        return root._sum
-    except AttributeError:
-        waiting = [root]
-    while waiting:
-        node = waiting[-1]
-        parts, n_waiting = children(node), len(waiting)
-        size, bits = 0, _OWN_BITS.get(type(node), 0)
-        for part in parts:
-            try:
-                known = part._sum
-            except AttributeError:
-                waiting.append(part)
-            else:
-                size += known >> _SIZE
-                bits |= known
-        if len(waiting) == n_waiting:
-            waiting.pop()
-            object.__setattr__(node, "_sum", _own_size(node, parts, size) << _SIZE | bits & 15)
-    return root._sum
-
-
-def size(node: Node) -> int:
-    """About how many edges a node takes when it is written out."""
-    return _sum(node) >> _SIZE
-
-
-def refers(node: Node) -> bool:
-    """Whether a node mentions rules, its own ones and those to be written later included."""
-    return _sum(node) & REFERS > 0
-
-
-def grows(node: Node) -> bool:
-    """Whether parts of a node are written out later."""
-    return _sum(node) & GROWS > 0
-
-
-def has_boolean(node: Node) -> bool:
-    """Whether there are intersections or complements in a node."""
-    return _sum(node) & BOOLEAN > 0
-
-
-def special_names(node: Node) -> list[str]:
-    """The names of the special tokens that a node mentions; at no cost where there are none."""
-    return [p.name for p in (descendants(node) if _sum(node) & SPECIAL else ()) if isinstance(p, Special)]
-
-
-_OWN_BITS: dict[type[Node], int] = {
-    Ref: REFERS,
-    Recursive: REFERS,
-    Later: REFERS | GROWS,
-    Intersect: BOOLEAN,
-    Complement: BOOLEAN,
-    Special: SPECIAL,
-}
-
-
-def _own_size(node: Node, parts: tuple[Node, ...], below: int) -> int:
-    match node:
-        case Literal(data):
-            return 1 + len(data)
-        case Concat() | Union():
-            return 1 + below
-        case Words(words):
-            return sum(map(len, words))
-        case Substrings(text):
-            return len(text)
-        case Others(words, _, _, barred):
-            first, then = (size(part) for part in parts)
-            return (1 + sum(map(len, words)) + sum(map(len, barred))) * (1 + first) + then
-        case Spelled(values):
-            return SPELLINGS * size(values)
-        case Chars(ranges):
-            return 1 + sum([1 if high < 128 else 4 for _, high in ranges])
-        case Network(edges):
-            return 1 + sum([1 if high < 128 else 4 for _, ranges, _ in edges for _, high in ranges])
-        case Packed(edges):
-            return 1 + len(edges) // 16
-        case Repeat(_, low, high):
-            return below * max(1, low + 1 if high is None else high)
-        case Separated(_, items):
-            return below + size(parts[0]) * (2 * len(items) - 1)
-        case Fields(_, _, words, _, kinds, in_order):
-            once = below + len(words) * (2 * size(parts[0]) + size(parts[1])) + sum(map(len, words))
-            return once if in_order else once << sum(kind in "1?" for kind in kinds)
-    return 1 + below
 
 
 def _contents(node: Node) -> tuple[list[object], list[Node]]:

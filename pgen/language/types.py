@@ -99,12 +99,12 @@ def _plain(schema: Schema | bool) -> Schema | bool:
 def _copied(value: Any) -> Any:
     """A copy of JSON data; what is of other types, such as tuples, is what `json` makes of it."""
     kind = type(value)
+    if kind is dict and _NAMES.issuperset(map(type, value)):
+        return {name: part if type(part) is str else _copied(part) for name, part in value.items()}
+    if kind is list:
+        return [part if type(part) is str else _copied(part) for part in value]
     if kind is str or kind is bool or value is None or (kind is int and value.bit_length() <= _MAX_BITS):
         return value
-    if kind is dict and set(map(type, value)) <= _NAMES:
-        return {name: _copied(part) for name, part in value.items()}
-    if kind is list:
-        return [_copied(part) for part in value]
     return json.loads(json.dumps(value, allow_nan=False))
 
 

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from pgen.errors import InvalidLanguage, UnsupportedFeature
 from pgen.language import ir
-from pgen.language.nodes import Special, special_names
+from pgen.language.nodes import Special
+from pgen.language.sizes import special_names
 from pgen.tokens.vocabulary import Vocabulary
 
 FOREIGN = bytes([0xC0, 0xC1, *range(0xF5, 0x100)])

@@ -129,35 +129,6 @@ def test_products_and_complements_leave_no_state_that_leads_nowhere():
     assert nothing.n_states == 0 or not len(nothing.edges)
 
 
-@pytest.mark.parametrize("pattern", ["ab|abc*|x", "(?:a|é)*b?", "[^b]*", "", "a", "ab.*", "(?:ab|b)*(?:cd)?"])
-@pytest.mark.parametrize("prefix", ["a", "ab", "é", "abab", "x", "zz"])
-def test_members_that_begin_with_a_word(pattern, prefix):
-    inner, any_text = Regex(f"(?s:{pattern})").node, ir.ANY_TEXT
-    led = ir.intersect(inner, ir.concat(ir.literal(prefix), any_text))
-    # The same set of texts, as the complement of a complement, is made of DFAs.
-    slow = ir.intersect(inner, ir.complement(ir.union(*others_than_led_by(prefix))))
-    left, right = (LazyDFA(text_fragment(node)) for node in (led, slow))
-    assert are_equal(left, right)
-    twice = ir.intersect(led, ir.concat(ir.literal("ab"), any_text), ir.complement(ir.literal("abab")))
-    for text in ("ab", "abab", "abc", "abcc", "ababab", "", "x"):
-        expected = (
-            re.fullmatch(f"(?s:{pattern})", text) is not None
-            and text.startswith(prefix)
-            and text.startswith("ab")
-            and text != "abab"
-        )
-        assert LazyDFA(text_fragment(twice)).is_empty or accepts(LazyDFA(text_fragment(twice)), text) == expected
-        assert expected is False or not LazyDFA(text_fragment(twice)).is_empty
-
-
-def others_than_led_by(prefix):
-    """The texts that do not begin with `prefix`."""
-    for at, char in enumerate(prefix):
-        outside = ir.chars(ir.negated_ranges([(ord(char), ord(char))]))
-        yield ir.literal(prefix[:at])
-        yield ir.concat(ir.literal(prefix[:at]), outside, ir.ANY_TEXT)
-
-
 def test_names_that_are_none_of_some_words_with_controls_and_quotes():
     words, barred = ["a\nb", 'say "x"', "plain"], ["pre\t"]
     leaf, nodes = spelling.others(words, barred), spelling.other_than(words, barred)

@@ -50,13 +50,10 @@ _TAIL = f"(?:{_GROUP}:{_GROUP}|{_IPV4})"
 
 
 def _ipv6() -> str:
-    forms = [f"(?:{_GROUP}:){{6}}{_TAIL}", f"::(?:{_GROUP}:){{5}}{_TAIL}"]
-    for n in range(5):
-        before = f"(?:{_GROUP}(?::{_GROUP}){{0,{n}}})?"
-        forms.append(f"{before}::(?:{_GROUP}:){{{4 - n}}}{_TAIL}")
-    forms.append(f"(?:{_GROUP}(?::{_GROUP}){{0,5}})?::{_GROUP}")
-    forms.append(f"(?:{_GROUP}(?::{_GROUP}){{0,6}})?::")
-    return "(?:" + "|".join(forms) + ")"
+    before = [f"(?:{_GROUP}:){{6}}", f"::(?:{_GROUP}:){{5}}"]
+    before += [f"(?:{_GROUP}(?::{_GROUP}){{0,{n}}})?::(?:{_GROUP}:){{{4 - n}}}" for n in range(5)]
+    short = [f"(?:{_GROUP}(?::{_GROUP}){{0,5}})?::{_GROUP}", f"(?:{_GROUP}(?::{_GROUP}){{0,6}})?::"]
+    return f"(?:(?:{'|'.join(before)}){_TAIL}|{'|'.join(short)})"
 
 
 _IPV6 = _ipv6()
@@ -73,8 +70,10 @@ _LITERAL = rf"\[(?:{_IPV6}|v[0-9A-Fa-f]+\.{_PLAIN}:]+)\]"
 _AUTHORITY = f"(?:(?:{_PLAIN}:]|{_ESCAPED})*@)?(?:{_LITERAL}|(?:{_PLAIN}]|{_ESCAPED})*)(?::[0-9]*)?"
 _ABSOLUTE = f"//{_AUTHORITY}(?:/{_PCHAR}*)*|/(?:{_PCHAR}+(?:/{_PCHAR}*)*)?"
 _SUFFIX = rf"(?:\?{_QUERY})?(?:#{_QUERY})?"
-_URI = f"[A-Za-z][0-9A-Za-z+.-]*:(?:{_ABSOLUTE}|{_PCHAR}+(?:/{_PCHAR}*)*|){_SUFFIX}"
-_RELATIVE = f"(?:{_ABSOLUTE}|(?:{_PLAIN}@]|{_ESCAPED})+(?:/{_PCHAR}*)*|){_SUFFIX}"
+_SCHEME = "[A-Za-z][0-9A-Za-z+.-]*:"
+_URI = f"{_SCHEME}(?:{_ABSOLUTE}|{_PCHAR}+(?:/{_PCHAR}*)*|){_SUFFIX}"
+_FIRST = f"(?:{_SCHEME}{_PCHAR}+|(?:{_PLAIN}@]|{_ESCAPED})+)"
+_REFERENCE = f"(?:(?:{_SCHEME})?(?:{_ABSOLUTE})?|{_FIRST}(?:/{_PCHAR}*)*){_SUFFIX}"
 
 _POINTER = "(?:/(?:[^/~]|~[01])*)*"
 
@@ -88,7 +87,7 @@ PATTERNS: dict[str, str] = {
     "ipv4": _IPV4,
     "ipv6": _IPV6,
     "uri": _URI,
-    "uri-reference": f"(?:{_URI}|{_RELATIVE})",
+    "uri-reference": _REFERENCE,
     "uuid": "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     "json-pointer": _POINTER,
     "relative-json-pointer": f"(?:0|[1-9]{{1,19}}0?)(?:#|{_POINTER})",

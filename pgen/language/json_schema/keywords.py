@@ -117,6 +117,8 @@ _OUTDATED = {
     "extends": "allOf",
     "nullable": 'type: [..., "null"]',
 }
+TYPE_ALONE = frozenset({"type", "title", "description", "default", "examples"})
+"""`type`, and keywords beside it that nothing reads."""
 _KNOWN = _CHECKS.keys() | _ANNOTATIONS | {"const"}
 
 

@@ -50,6 +50,8 @@ class Reader:
         self.facts: dict[Fact, None] = {}
         self._conflicts: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
+        # Equal shapes become one object, which is found among others without comparing.
+        self._distinct: dict[Shape, Shape] = {}
         self._loose: dict[str, bool] = {}
         self._open: dict[str, bool] = {}
         self._resolved: dict[tuple[Shape | str, ...], Shape | None] = {}
@@ -94,11 +96,15 @@ class Reader:
             return ANYTHING if schema else NOTHING
         if not isinstance(schema, dict):
             raise InvalidLanguage(f"a schema is an object, true or false, not {schema!r:.80}", pointer=pointer)
+        if (plain := typed.plain(schema, self.dialect)) is not None:
+            self._loose[pointer] = False
+            return plain
         if pointer in self._open:
             self._widen()
             return Shape((Lazy((pointer,), self.resolve),))
         if pointer not in self._shapes:
-            self._shapes[pointer] = self._entered(schema, pointer)
+            shape = self._entered(schema, pointer)
+            self._shapes[pointer] = self._distinct.setdefault(shape, shape)
         if self._loose[pointer]:
             self._widen()
         return self._shapes[pointer]
@@ -156,12 +162,17 @@ class Reader:
 
     def _read_at(self, pointer: str) -> Shape:
         """The shape of the schema at a pointer."""
+        known = self._shapes.get(pointer)
+        if known is not None and not self._loose[pointer]:
+            return known
         return self.read(self.document.at(pointer), pointer)
 
     def _shape(self, schema: Schema, pointer: str) -> Shape:
         known = in_effect(schema, pointer, self.dialect)
         if _OF_TYPES.issuperset(known):
             return typed.shape(self, known, pointer) if known else ANYTHING
+        if len(known) == 1 and "$ref" in known:
+            return self._referenced("$ref", known["$ref"], pointer)
         shape, empty = ANYTHING, False
         for keyword, part in self._parts(known, pointer):
             empty = empty or part == NOTHING

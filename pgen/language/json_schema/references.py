@@ -58,6 +58,7 @@ class Document:
         self._bases: dict[str, str] = {"": ""}
         self._anchors: dict[tuple[str, str], str] = {}
         self._dynamic: dict[str, list[str]] = {}
+        self._targets: dict[tuple[str, str], str | None] = {}
         waiting = [(root, "", "")]
         for i, (uri, resource) in enumerate(resources.items()):
             place, uri = f"/{_RESOURCES}/{i}", urldefrag(uri).url
@@ -107,7 +108,13 @@ class Document:
 
         Raises `InvalidLanguage` where there is nothing, `UnsupportedFeature` outside the document.
         """
-        uri, fragment = urldefrag(_joined(self._base(pointer), reference, pointer))
+        place = self._base(pointer), reference
+        if place not in self._targets:
+            self._targets[place] = self._found(*place, pointer)
+        return self._targets[place]
+
+    def _found(self, base: str, reference: str, pointer: str) -> str | None:
+        uri, fragment = urldefrag(_joined(base, reference, pointer))
         if uri not in self._resources:
             if _is_of_a_draft(uri, fragment, pointer):
                 return None
@@ -161,6 +168,8 @@ class Document:
         return {name: value for name, value in schema.items() if name in self.dialect.keywords}
 
     def _base(self, pointer: str) -> str:
+        if len(self._bases) == 1:
+            return self._bases[""]
         while pointer not in self._bases:
             pointer = pointer.rpartition("/")[0]
         return self._bases[pointer]

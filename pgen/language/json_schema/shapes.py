@@ -40,6 +40,8 @@ class Constant:
 
     @property
     def value(self) -> Value:
+        if self.text[0] == '"' and "\\" not in self.text:
+            return self.text[1:-1]
         return json.loads(self.text)
 
 

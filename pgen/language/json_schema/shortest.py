@@ -65,7 +65,7 @@ class Shortest:
     measure: Callable[[Option, Lengths], int]
     exact_orders: frozenset[ObjectShape] | None = None
     _known: dict[Shape, int] = field(default_factory=dict)
-    _settled: set[Shape] = field(default_factory=set)
+    _settled: dict[Shape, int] = field(default_factory=dict)
     _met: set[Shape] = field(default_factory=set)
     _circular: bool = False
     _changed: bool = False
@@ -79,18 +79,23 @@ class Shortest:
             self._met.clear()
             self._evaluate(shape)
             if not (self._circular and self._changed):
-                self._settled |= self._met
-        return self._known[shape]
+                self._settled.update((met, self._known[met]) for met in self._met)
+        return self._settled[shape]
 
     def _evaluate(self, shape: Shape) -> int:
         """One more estimate, from above, for a shape and whatever it depends on."""
         if shape.options is None:
             return 1
-        if shape in self._settled or shape in self._met:
-            self._circular |= shape not in self._settled
+        if (settled := self._settled.get(shape)) is not None:
+            return settled
+        if _WITHOUT_PARTS.issuperset(map(type, shape.options)):
+            self._settled[shape] = found = min(map(self._option, shape.options), default=NEVER)
+            return found
+        if shape in self._met:
+            self._circular = True
             return self._known.get(shape, NEVER)
         self._met.add(shape)
-        found = min(map(self._option, shape.options), default=NEVER)
+        found = min(map(self._option, shape.options))
         self._changed |= self._known.get(shape) != found
         self._known[shape] = found
         return found
@@ -130,6 +135,8 @@ class Shortest:
         members = [length + 1 + self._evaluate(item) for length, (_, item) in zip(quoted, items, strict=True)]
         if not is_exact(shape, self.exact_orders) and _sum(*members) < NEVER:
             return 2 if shape.low == 0 and not shape.required else _sum(2, self._one_property(shape))
+        if shape.low == 1 and not members:
+            return _sum(2, self._one_property(shape))
         if shape.low > len(shape.required):
             raise Untold
         return _sum(2, max(0, len(members) - 1), *members)
@@ -150,6 +157,9 @@ class Shortest:
         if isinstance(value, list):
             return 2 + max(0, len(value) - 1) + sum(map(self._constant, value))
         return self._object(all_of_constant(value)) if isinstance(value, dict) else _of_constant(value)
+
+
+_WITHOUT_PARTS = frozenset({Constant, StringShape, NumberShape})
 
 
 def _sum(*lengths: int) -> int:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from pgen.errors import InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import late
+from pgen.language.derivatives import beginning_with
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.lengths import limited, weight
 from pgen.language.json_schema.shapes import Restriction, StringShape
@@ -40,6 +41,9 @@ MAX_WEIGHT = 200_000
 
 MAX_RANGES = 2_000
 """Ranges of characters in the network of a pattern that looks around, up to which the node holds it."""
+
+MAX_GROWTH = 4
+"""How many times as large a node may become by working in how its texts begin."""
 
 MAX_FAILURES = 3
 """After how many patterns that are left out no more are tried."""
@@ -84,10 +88,21 @@ def outer_node(restriction: Restriction) -> ir.Node:
 def all_of(restrictions: Collection[Restriction]) -> ir.Node:
     """The strings that satisfy every restriction; words that are ruled out make one node."""
     words = [r.source for r in restrictions if r.kind == "other than"]
-    parts = [node(r) for r in restrictions if r.kind != "other than"]
+    parts = _joined_beginnings([node(r) for r in restrictions if r.kind != "other than"])
     if words:
         parts.append(ir.complement(ir.word_set(word.encode() for word in words)))
     return parts[0] if len(parts) == 1 else ir.intersect(*parts)
+
+
+def _joined_beginnings(parts: list[ir.Node]) -> list[ir.Node]:
+    """Nodes of the same intersection: one that only says how texts begin is worked into the others, where it can be."""
+    for i, part in enumerate(parts):
+        if isinstance(part, ir.Concat) and isinstance(part.parts[0], ir.Literal) and part.parts[1:] == (ir.ANY_TEXT,):
+            start, others = part.parts[0].data.decode(), [*parts[:i], *parts[i + 1 :]]
+            led = [beginning_with(other, start, MAX_GROWTH * ir.size(other)) for other in others]
+            if others and None not in led:
+                return _joined_beginnings([other for other in led if other is not None])
+    return parts
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
 from pgen.language.json_schema import keywords
-from pgen.language.json_schema.dialects import DRAFT_4
+from pgen.language.json_schema.dialects import DRAFT_4, Dialect
 from pgen.language.json_schema.formats import ANNOTATIONS, INCOMPLETE, PATTERNS
 from pgen.language.json_schema.keywords import SchemaWarning
 from pgen.language.json_schema.meet import array_shape, meet, meet_all, numbers, object_shape
@@ -59,19 +59,25 @@ _PLAIN = {
 _NOT_SAID = [name for name in keywords.TYPES if name != "integer"]
 
 
+def plain(schema: Schema, dialect: Dialect) -> Shape | None:
+    """The shape of a schema that says no more than one type, as most do; `None` of others."""
+    said = schema.get("type")
+    if type(said) is str and schema.keys() <= keywords.TYPE_ALONE and dialect is not DRAFT_4:
+        return _PLAIN.get(said)
+    return None
+
+
 def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
     """The shape of `type` and of the keywords that concern one type."""
     said = schema.get("type", _NOT_SAID)
-    if len(schema) == 1 and isinstance(said, str) and said in _PLAIN and reader.dialect is not DRAFT_4:
-        return _PLAIN[said]
+    if isinstance(said, str) and said in keywords.TYPES:
+        return Shape(_options(reader, said, schema, pointer))
     types = [said] if isinstance(said, str) else said
     unknown = [t for t in types if t not in keywords.TYPES]
     if unknown:
         raise InvalidLanguage(
             f"unknown type {unknown[0]!r}", pointer=f"{pointer}/type", hint="one of " + ", ".join(keywords.TYPES)
         )
-    if len(types) == 1:
-        return Shape(_options(reader, types[0], schema, pointer))
     return Shape(tuple(dict.fromkeys(option for t in types for option in _options(reader, t, schema, pointer))))
 
 
