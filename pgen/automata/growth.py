@@ -27,7 +27,7 @@ from pgen.automata.reachability import UNREACHABLE, cheapest, trim
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 
-AHEAD = 20_000
+AHEAD = 5_000
 """Edges, about, that are laid when a walk first calls a rule that has none: few schemas have more."""
 MOST_AHEAD = 64_000
 """The next times twice as many are laid as the time before, up to so many."""

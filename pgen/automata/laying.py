@@ -134,9 +134,7 @@ class PieceBuilder(Builder):
             self._lay(part, first, last)
             return
         outside, self._waiting, self._whole = self._waiting, [], True
-        self._lay(part, first, last)
-        while self._waiting:
-            self._lay(*self._waiting.pop())
+        self._lay_whole(part, first, last)
         self._waiting, self._whole = outside, False
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:

@@ -12,9 +12,10 @@ become rules, which edges call. Linear in the number of edges; past `Limits.edge
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -94,6 +95,7 @@ class Builder:
 
     def __init__(self, whole: bool = False) -> None:
         self.n_edges = 0
+        self._most_edges = current().edges
         self._whole = whole
         self.numbers: dict[str, int] = {}
         self.shared: dict[ir.Node, int] = {}
@@ -108,6 +110,9 @@ class Builder:
     def lay_apart(self, node: ir.Node) -> int:
         """Lay a node between two new states, the first of which is returned; the other follows it."""
         start = self._tape.new(2)
+        if self._whole:
+            self._lay_whole(node, start, start + 1)
+            return start
         if not self._laid_at_once(node, start, start + 1):
             self._lay(node, start, start + 1)
         while self._waiting:
@@ -118,6 +123,12 @@ class Builder:
             elif not self._laid_at_once(part, first, last):
                 self._lay(part, first, last)
         return start
+
+    def _lay_whole(self, node: ir.Node, start: int, end: int) -> None:
+        """Lay a node of which no part is a rule or an atom."""
+        self._lay(node, start, end)
+        while self._waiting:
+            self._lay(*self._waiting.pop())
 
     def _call(self, part: ir.Node) -> int | None:
         """The symbol that calls a part, if it is a rule."""
@@ -136,41 +147,50 @@ class Builder:
             cut = len(node.parts) - self.tails[node]
             head, tail = ir.concat(*node.parts[:cut]), ir.Concat(node.parts[cut:])
             self._waiting += [(head, start, middle), (tail, middle, end)]
-        elif is_atom(node) and not self._whole:
+        elif is_atom(node):
             self._place(atom(node), start, end)
         else:
             return False
         return True
 
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
-        match node:
-            case ir.Literal(data):
-                self._literal(data, start, end)
-            case ir.Concat(parts):
-                first = self._tape.new(len(parts) - 1)
-                points = [start, *range(first, first + len(parts) - 1), end]
-                self._waiting += zip(parts, points[:-1], points[1:], strict=True)
-            case ir.Union(parts):
-                self._waiting += [(part, start, end) for part in parts]
-            case ir.Repeat(item, low, high):
-                self._repeat(item, low, high, start, end)
-            case ir.Separated(separator, items, kinds):
-                self._listed(ir.Fields(separator, ir.EPSILON, (b"",) * len(items), items, kinds, True), start, end)
-            case ir.Fields(in_order=in_order):
-                lay = self._listed if in_order else self._listed_at_will
-                lay(node, start, end)
-            case ir.Ref(name):
-                symbol = CALL + self.numbers[name]
-                self._tape.edge(start, symbol, symbol, end)
-            case ir.AnyByte():
-                self._tape.edge(start, 0, 255, end)
-            case ir.Intersect() | ir.Complement():
-                from pgen.automata.algebra import boolean_fragment
+        kind = type(node)
+        if kind is ir.Intersect or kind is ir.Complement:
+            from pgen.automata.algebra import boolean_fragment
 
-                # Called from here, since operations nest deeply: each level takes as few calls as can be.
-                self._place(boolean_fragment(node), start, end)
-            case _:
-                self._place(leaf(node), start, end)
+            # Called from here, since operations nest deeply: each level takes as few calls as can be.
+            self._place(boolean_fragment(node), start, end)
+        elif (lay := _LAY.get(kind)) is not None:
+            lay(self, node, start, end)
+        else:
+            self._place(leaf(node), start, end)
+
+    def _characters(self, node: ir.Chars, start: int, end: int) -> None:
+        if node.ranges and node.ranges[-1][1] > 0x7F:
+            self._place(characters(node.ranges), start, end)
+            return
+        for low, high in node.ranges:
+            self._tape.edge(start, low, high, end)
+
+    def _in_a_row(self, node: ir.Concat, start: int, end: int) -> None:
+        first = self._tape.new(len(node.parts) - 1)
+        points = [start, *range(first, first + len(node.parts) - 1), end]
+        self._waiting += zip(node.parts, points[:-1], points[1:], strict=True)
+
+    def _side_by_side(self, node: ir.Union, start: int, end: int) -> None:
+        self._waiting += [(part, start, end) for part in node.parts]
+
+    def _separated(self, node: ir.Separated, start: int, end: int) -> None:
+        words = (b"",) * len(node.items)
+        self._listed(ir.Fields(node.separator, ir.EPSILON, words, node.items, node.kinds, True), start, end)
+
+    def _fields(self, node: ir.Fields, start: int, end: int) -> None:
+        lay = self._listed if node.in_order else self._listed_at_will
+        lay(node, start, end)
+
+    def _reference(self, node: ir.Ref, start: int, end: int) -> None:
+        symbol = CALL + self.numbers[node.name]
+        self._tape.edge(start, symbol, symbol, end)
 
     def _place(self, part: Fragment, start: int, end: int) -> None:
         """A finished fragment, between two states."""
@@ -179,9 +199,9 @@ class Builder:
 
     def _check(self, n_edges: int) -> None:
         self.n_edges += n_edges
-        if self.n_edges > (limit := current().edges):
+        if self.n_edges > self._most_edges:
             raise LimitExceeded(
-                f"this language needs more than {limit:,} automaton edges",
+                f"this language needs more than {self._most_edges:,} automaton edges",
                 hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
             )
 
@@ -196,7 +216,9 @@ class Builder:
         if high is None and low < 2:
             first = self._tape.new(2)
             last = first + 1
-            if ir.size(item) <= MAX_LOOP and not ir.refers(item):
+            if isinstance(item, ir.Chars):
+                self._characters(item, first, last)
+            elif ir.size(item) <= MAX_LOOP and not ir.refers(item):
                 # Not called, though it may be shared: nothing is read more often.
                 self._place(atom(item), first, last)
             else:
@@ -211,16 +233,16 @@ class Builder:
             self._tape.jump(start, end)
             self._waiting.append((item, start, end))
         elif high is not None and high <= MAX_IN_ROW and isinstance(item, ir.Chars):
-            self._row(leaf(item), low, high, start, end)
+            self._row(item, low, high, start, end)
         else:
             self._place(self._copies(item, low, high), start, end)
 
-    def _row(self, item: Fragment, low: int, high: int, start: int, end: int) -> None:
+    def _row(self, item: ir.Chars, low: int, high: int, start: int, end: int) -> None:
         """A few copies, one after the other: those from the one before `low` on may be the last."""
         first = self._tape.new(high - 1)
         points = [start, *range(first, first + high - 1), end]
         for count, (here, there) in enumerate(pairwise(points)):
-            self._place(item, here, there)
+            self._characters(item, here, there)
             if low <= count:
                 self._tape.jump(here, end)
 
@@ -294,6 +316,19 @@ class Builder:
                 self._tape.jump(begun + came, end)
             if left or many:
                 self._put(separator, symbol, begun + came, now + came)
+
+
+_LAY: dict[type[ir.Node], Callable[[Builder, Any, int, int], None]] = {
+    ir.Literal: lambda by, node, start, end: by._literal(node.data, start, end),
+    ir.Chars: Builder._characters,
+    ir.Concat: Builder._in_a_row,
+    ir.Union: Builder._side_by_side,
+    ir.Repeat: lambda by, node, start, end: by._repeat(node.item, node.low, node.high, start, end),
+    ir.Separated: Builder._separated,
+    ir.Fields: Builder._fields,
+    ir.Ref: Builder._reference,
+    ir.AnyByte: lambda by, node, start, end: by._tape.edge(start, 0, 255, end),
+}
 
 
 def separated(begun: int, i: int, kind: str) -> list[int]:
