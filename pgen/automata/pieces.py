@@ -192,11 +192,11 @@ def _around(
     n_edges = 0
     for e in range(first.shape[0]):
         if first[e, 0] > 1:
-            edges[n_edges, 1:3] = first[e, 1:3]
+            edges[n_edges, 1], edges[n_edges, 2] = first[e, 1], first[e, 2]
             edges[n_edges, 0], edges[n_edges, 3] = inside_first + first[e, 0], _inner(first[e, 3], inside_first, loop)
             n_edges += 1
     for e in range(then.shape[0]):
-        edges[n_edges, 1:3] = then[e, 1:3]
+        edges[n_edges, 1], edges[n_edges, 2] = then[e, 1], then[e, 2]
         edges[n_edges, 0] = _inner(then[e, 0], inside_then, loop)
         edges[n_edges, 3] = _inner(then[e, 3], inside_then, loop)
         n_edges += 1
