@@ -121,7 +121,7 @@ def settle(memory: Memory) -> bool:
             return False
 
 
-@njit(cache=True)
+@njit(inline="always")
 def returned(memory: Memory, stack: int) -> bool:
     """Arrive wherever the end of a rule above `stack` returns to."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
@@ -131,7 +131,7 @@ def returned(memory: Memory, stack: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(inline="always")
 def noted_calls(memory: Memory, state: int, stack: int) -> bool:
     """Note the calls from a state as pending."""
     call_start, call_rule, call_target = ints(memory, CALL_START), ints(memory, CALL_RULE), ints(memory, CALL_TARGET)
@@ -173,7 +173,7 @@ def call(memory: Memory) -> bool:
     return bool(node != UNKNOWN and arrive(memory, np.int64(ints(memory, BEGIN)[rule]), node))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def pushed(memory: Memory, base: int, state: int, stack: int) -> bool:
     """Add a return to `state` above `stack` to the pile; a tail call adds none of its own."""
     if not octets(memory, IS_END)[state]:
@@ -237,7 +237,7 @@ def intern(memory: Memory) -> int:
     return int(add_state(memory, count, slot))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def equal(memory: Memory, known: int, count: int) -> bool:
     """Whether DFA state `known` has exactly the members `found[:count]`."""
     start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)

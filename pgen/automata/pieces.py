@@ -152,7 +152,7 @@ def _others(
     return found
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _prefixes(
     data: NDArray[np.uint8], starts: NDArray[np.int64], is_barred: NDArray[np.bool_]
 ) -> tuple[Edges, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -170,7 +170,7 @@ def _prefixes(
     return steps[: n_states - 1].copy(), is_word[:n_states].copy(), ends_here[:n_states].copy()
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _around(
     steps: Edges,
     is_word: NDArray[np.bool_],
@@ -228,7 +228,7 @@ def _around(
     return inside_then + n_then, edges[:n_edges].copy(), jumps[: n_jumps + 1].copy()
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _by_source(steps: Edges, n_states: int) -> tuple[Edges, Edges]:
     """The bytes that lead on from each state, ascending: those of state s from `begins[s]` to `begins[s + 1]`."""
     begins, taken = np.zeros(n_states + 2, np.int32), np.empty(steps.shape[0] + 1, np.int32)

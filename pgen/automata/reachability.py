@@ -210,7 +210,7 @@ def distances_with_calls(
     return distance
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _relax(
     start: Ints,
     sources: Ints,

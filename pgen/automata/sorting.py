@@ -30,7 +30,7 @@ def arrange(found: Ints, spare: Ints, count: int) -> None:
         width *= 2
 
 
-@njit(cache=True)
+@njit(inline="always")
 def united(found: Ints, spare: Ints, begin: int, middle: int, stop: int) -> None:
     """Merge two sorted runs that lie one behind the other."""
     if found[middle - 1] <= found[middle]:

@@ -72,7 +72,7 @@ def hashed(code: np.uint64, value: int) -> np.uint64:
     return code ^ (code >> np.uint64(29))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def holds(memory: Memory, node: int, base: int, count: int) -> bool:
     """Whether a node consists of the `count` pairs on the pile from `base`."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
@@ -85,7 +85,7 @@ def holds(memory: Memory, node: int, base: int, count: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(inline="always")
 def add_node(memory: Memory, base: int, count: int, slot: int) -> int:
     """A new node of the pairs on the pile from `base`, or `UNKNOWN` if it does not fit."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
@@ -159,7 +159,7 @@ def begin(memory: Memory, frame: int, left: int, right: int) -> None:
     frames[frame, 4] = longs(memory, NODE_COUNTERS)[2]
 
 
-@njit(cache=True)
+@njit(inline="always")
 def zipped(memory: Memory, frame: int) -> int:
     """Pile up pairs in order; `WAITS` before parents that have to merge, `UNKNOWN` without room, else `DONE`."""
     frames, start = long_rows(memory, FRAMES), longs(memory, NODE_START)

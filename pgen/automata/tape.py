@@ -183,7 +183,7 @@ def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps
     return all_edges[:n_edges], all_jumps[:n_jumps]
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _put_list(
     frame: Ints, items: Ints, data: NDArray[np.uint8], edges: Ints, n_edges: int, jumps: Ints, n_jumps: int
 ) -> tuple[int, int]:

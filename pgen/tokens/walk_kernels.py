@@ -72,7 +72,7 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
         mask[tokens[k] >> 5] |= np.uint32(1) << np.uint32(tokens[k] & 31)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
@@ -126,7 +126,7 @@ def everyday(lexicon: Memory, mask: Mask) -> bool:
     return bool(united != 0)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def model(memory: Memory, lexicon: Memory, state: int, scratch: Ints) -> int:
     """The loop that a seldom letter leads to from an endless state, `DEAD` if there is none, `UNKNOWN` if full."""
     after = follow(memory, state, np.int64(octets(memory, CLASS_OF)[SELDOM]))
@@ -247,7 +247,7 @@ def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Int
     return outcome
 
 
-@njit(cache=True)
+@njit(inline="always")
 def following(
     memory: Memory, lexicon: Memory, first: int, end: int, here: Ints, count: int, after: Ints, todo: Ints
 ) -> int:
@@ -290,7 +290,7 @@ def following(
     return found
 
 
-@njit(cache=True)
+@njit(inline="always")
 def noted(places: Ints, count: int, state: int) -> int:
     """Add a state unless it is there; the new count, or -1 without room."""
     for i in range(count):
