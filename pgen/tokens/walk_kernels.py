@@ -287,7 +287,7 @@ def following(
                     return MIXED
                 if waiting < 0 or found < 0 or (dead and (found > 0 or waiting > 0)):
                     return MIXED
-    return found
+    return int(found)
 
 
 @njit(inline="always")
