@@ -279,7 +279,7 @@ def _added(
     return OK
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _cuts(class_of: Bytes, edges: Ints) -> bool:
     """Whether an edge begins or ends inside of a byte class."""
     for e in range(edges.shape[0]):
@@ -291,7 +291,7 @@ def _cuts(class_of: Bytes, edges: Ints) -> bool:
     return False
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _put_edges(
     nfa: Nfa, before: int, edges_before: int, calls_before: int, n_states: int, edges: Ints, numbers: Ints
 ) -> None:
@@ -323,7 +323,7 @@ def _put_edges(
             nfa.call_target[at] = target
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _put_jumps(nfa: Nfa, before: int, jumps_before: int, n_states: int, jumps: Ints) -> None:
     """Jumps by source."""
     start = nfa.jump_start[before:]

@@ -80,7 +80,8 @@ class LazyDFA:
         """The state after `data` (0: dead)."""
         if not data or state == DEAD:
             return state
-        array = np.frombuffer(data, np.uint8)
+        # Writable, as tokens' bytes are: kernels are compiled once for each type of an argument.
+        array = np.frombuffer(bytearray(data), np.uint8)
         return self.settled(lambda: kernels.run(self.memory, state, array))
 
     def is_accepting(self, state: int) -> bool:

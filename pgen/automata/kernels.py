@@ -60,9 +60,9 @@ from pgen.automata.layout import (
     UNKNOWN,
     WAITING,
     Bytes,
-    Ints,
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets
+from pgen.automata.sorting import arrange
 from pgen.automata.stacks import SEED, hashed, heap, merged, node_of, place, rehash_nodes
 
 
@@ -79,7 +79,7 @@ def arrive(memory: Memory, state: int, stack: int) -> bool:
         before = stack_of[state]
         if before == stack:
             return True
-        after = merged(memory, before, stack)
+        after = merged(memory, np.int64(before), stack)
         if after == UNKNOWN:
             return False
         if after == before:
@@ -106,14 +106,14 @@ def settle(memory: Memory) -> bool:
     while True:
         while counters[5] > 0:
             counters[5] -= 1
-            here = todo[counters[5]]
+            here = np.int64(todo[counters[5]])
             waiting[here] = 0
             for j in range(jump_start[here], jump_start[here + 1]):
-                if not arrive(memory, jump_target[j], stack_of[here]):
+                if not arrive(memory, np.int64(jump_target[j]), np.int64(stack_of[here])):
                     return False
-            if is_end[here] and not returned(memory, stack_of[here]):
+            if is_end[here] and not returned(memory, np.int64(stack_of[here])):
                 return False
-            if not noted_calls(memory, here, stack_of[here]):
+            if not noted_calls(memory, here, np.int64(stack_of[here])):
                 return False
         if counters[6] == 0:
             return True
@@ -121,17 +121,17 @@ def settle(memory: Memory) -> bool:
             return False
 
 
-@njit(cache=True)
+@njit(inline="always")
 def returned(memory: Memory, stack: int) -> bool:
     """Arrive wherever the end of a rule above `stack` returns to."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
-    for k in range(start[stack], start[stack + 1]):  # noqa: SIM110 (numba compiles loops, not generators)
-        if not arrive(memory, returns[k], parents[k]):
+    for k in range(start[stack], start[stack + 1]):
+        if not arrive(memory, np.int64(returns[k]), np.int64(parents[k])):
             return False
     return True
 
 
-@njit(cache=True)
+@njit(inline="always")
 def noted_calls(memory: Memory, state: int, stack: int) -> bool:
     """Note the calls from a state as pending."""
     call_start, call_rule, call_target = ints(memory, CALL_START), ints(memory, CALL_RULE), ints(memory, CALL_TARGET)
@@ -152,16 +152,16 @@ def call(memory: Memory) -> bool:
     False, too, if the rule has to be written first; `counters` then say so.
     """
     counters, node_counters, pending = longs(memory, COUNTERS), longs(memory, NODE_COUNTERS), ints(memory, PENDING)
-    waiting, rule = counters[6], pending[0]
+    waiting, rule = counters[6], np.int64(pending[0])
     for i in range(1, waiting):
-        rule = min(rule, pending[3 * i])
+        rule = min(rule, np.int64(pending[3 * i]))
     if ints(memory, BEGIN)[rule] < 0:
         counters[7] = rule + 1
         return False
     base, kept = node_counters[2], 0
     for i in range(waiting):
         if pending[3 * i] == rule:
-            if not pushed(memory, base, pending[3 * i + 1], pending[3 * i + 2]):
+            if not pushed(memory, base, np.int64(pending[3 * i + 1]), np.int64(pending[3 * i + 2])):
                 node_counters[2] = base
                 return False
         else:
@@ -170,17 +170,17 @@ def call(memory: Memory) -> bool:
             kept += 1
     counters[6] = kept
     node = node_of(memory, base)
-    return bool(node != UNKNOWN and arrive(memory, ints(memory, BEGIN)[rule], node))
+    return bool(node != UNKNOWN and arrive(memory, np.int64(ints(memory, BEGIN)[rule]), node))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def pushed(memory: Memory, base: int, state: int, stack: int) -> bool:
     """Add a return to `state` above `stack` to the pile; a tail call adds none of its own."""
     if not octets(memory, IS_END)[state]:
         return bool(placed(memory, base, state, stack))
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
-    for k in range(start[stack], start[stack + 1]):  # noqa: SIM110 (numba compiles loops, not generators)
-        if not placed(memory, base, returns[k], parents[k]):
+    for k in range(start[stack], start[stack + 1]):
+        if not placed(memory, base, np.int64(returns[k]), np.int64(parents[k])):
             return False
     return True
 
@@ -192,7 +192,7 @@ def placed(memory: Memory, base: int, state: int, parent: int) -> bool:
     while at < counters[2] and pile[2 * at] < state:
         at += 1
     if at < counters[2] and pile[2 * at] == state:
-        union = merged(memory, pile[2 * at + 1], parent)
+        union = merged(memory, np.int64(pile[2 * at + 1]), parent)
         if union == UNKNOWN:
             return False
         pile[2 * at + 1] = union
@@ -217,7 +217,7 @@ def fresh(memory: Memory) -> None:
 def intern(memory: Memory) -> int:
     """The id of the configuration found, `UNKNOWN` if an array is full; states without bytes are dropped."""
     found, stack_of, edge_start = ints(memory, FOUND), ints(memory, STACK_OF), ints(memory, EDGE_START)
-    slots, count = ints(memory, SLOTS), 0
+    slots, count = ints(memory, SLOTS), np.int64(0)
     for i in range(longs(memory, COUNTERS)[4]):
         here = found[i]
         if here == 1 or edge_start[here] < edge_start[here + 1]:
@@ -225,33 +225,19 @@ def intern(memory: Memory) -> int:
             count += 1
     if count == 0:
         return DEAD
-    arrange(found, count)
+    arrange(found, ints(memory, TODO), count)
     code = np.uint64(SEED)
     for i in range(count):
         code = hashed(hashed(code, found[i]), stack_of[found[i]])
     slot = np.int64(code & np.uint64(slots.shape[0] - 1))
     while slots[slot] != 0:
-        if equal(memory, slots[slot], count):
+        if equal(memory, np.int64(slots[slot]), count):
             return int(slots[slot])
         slot = (slot + 1) & (slots.shape[0] - 1)
     return int(add_state(memory, count, slot))
 
 
-@njit(cache=True)
-def arrange(found: Ints, count: int) -> None:
-    """Sort `found[:count]`: by insertion where there is little to do."""
-    if count > 24:
-        found[:count].sort()
-        return
-    for i in range(1, count):
-        value, j = found[i], i
-        while j > 0 and found[j - 1] > value:
-            found[j] = found[j - 1]
-            j -= 1
-        found[j] = value
-
-
-@njit(cache=True)
+@njit(inline="always")
 def equal(memory: Memory, known: int, count: int) -> bool:
     """Whether DFA state `known` has exactly the members `found[:count]`."""
     start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
@@ -374,7 +360,7 @@ def successor(memory: Memory, state: int, symbol: int) -> int:
     start, arena, arena_stack = longs(memory, START), ints(memory, ARENA), ints(memory, ARENA_STACK)
     edge_start, edge_target = ints(memory, EDGE_START), ints(memory, EDGE_TARGET)
     edge_low, edge_high, recent = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH), int_rows(memory, RECENT)
-    held, stack, n_held = 0, 0, 0
+    held, stack, n_held = np.int64(0), np.int64(0), 0
     fresh(memory)
     for i in range(start[state], start[state + 1]):
         member = arena[i]
@@ -382,9 +368,9 @@ def successor(memory: Memory, state: int, symbol: int) -> int:
             if edge_low[e] <= symbol <= edge_high[e]:
                 if n_held == 1 and not arrive(memory, held, stack):
                     return UNKNOWN
-                if n_held > 0 and not arrive(memory, edge_target[e], arena_stack[i]):
+                if n_held > 0 and not arrive(memory, np.int64(edge_target[e]), np.int64(arena_stack[i])):
                     return UNKNOWN
-                held, stack, n_held = edge_target[e], arena_stack[i], n_held + 1
+                held, stack, n_held = np.int64(edge_target[e]), np.int64(arena_stack[i]), n_held + 1
     slot = place(recent.shape[0], held, stack)
     if n_held == 1:
         if recent[slot, 0] == held and recent[slot, 1] == stack:
@@ -403,7 +389,7 @@ def successor(memory: Memory, state: int, symbol: int) -> int:
 def enter(memory: Memory, state: int) -> int:
     """The DFA state of one NFA state with an empty stack, and what its jumps and calls reach."""
     fresh(memory)
-    if not arrive(memory, state, 0) or not settle(memory):
+    if not arrive(memory, state, np.int64(0)) or not settle(memory):
         return UNKNOWN
     return int(intern(memory))
 
@@ -414,7 +400,7 @@ def run(memory: Memory, state: int, data: Bytes) -> int:
     transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
     for i in range(data.shape[0]):
         known = transitions[state, class_of[data[i]]]
-        state = known if known >= 0 else follow(memory, state, class_of[data[i]])
+        state = known if known >= 0 else follow(memory, state, np.int64(class_of[data[i]]))
         if state <= DEAD:
             return state
     return state

@@ -378,7 +378,7 @@ def _copied(edges: Edges, jumps: Edges, n_states: int, low: int, high: int) -> t
         for e in range(n_edges):
             at, source, target = k * n_edges + e, edges[e, 0], edges[e, 3]
             all_edges[at, 0] = begin if source == 0 else end if source == 1 else inside + source
-            all_edges[at, 1:3] = edges[e, 1:3]
+            all_edges[at, 1], all_edges[at, 2] = edges[e, 1], edges[e, 2]
             all_edges[at, 3] = begin if target == 0 else end if target == 1 else inside + target
         for j in range(n_jumps):
             at, source, target = k * n_jumps + j, jumps[j, 0], jumps[j, 1]

@@ -152,7 +152,7 @@ def _others(
     return found
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _prefixes(
     data: NDArray[np.uint8], starts: NDArray[np.int64], is_barred: NDArray[np.bool_]
 ) -> tuple[Edges, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -170,7 +170,7 @@ def _prefixes(
     return steps[: n_states - 1].copy(), is_word[:n_states].copy(), ends_here[:n_states].copy()
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _around(
     steps: Edges,
     is_word: NDArray[np.bool_],
@@ -192,11 +192,11 @@ def _around(
     n_edges = 0
     for e in range(first.shape[0]):
         if first[e, 0] > 1:
-            edges[n_edges, 1:3] = first[e, 1:3]
+            edges[n_edges, 1], edges[n_edges, 2] = first[e, 1], first[e, 2]
             edges[n_edges, 0], edges[n_edges, 3] = inside_first + first[e, 0], _inner(first[e, 3], inside_first, loop)
             n_edges += 1
     for e in range(then.shape[0]):
-        edges[n_edges, 1:3] = then[e, 1:3]
+        edges[n_edges, 1], edges[n_edges, 2] = then[e, 1], then[e, 2]
         edges[n_edges, 0] = _inner(then[e, 0], inside_then, loop)
         edges[n_edges, 3] = _inner(then[e, 3], inside_then, loop)
         n_edges += 1
@@ -228,7 +228,7 @@ def _around(
     return inside_then + n_then, edges[:n_edges].copy(), jumps[: n_jumps + 1].copy()
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _by_source(steps: Edges, n_states: int) -> tuple[Edges, Edges]:
     """The bytes that lead on from each state, ascending: those of state s from `begins[s]` to `begins[s + 1]`."""
     begins, taken = np.zeros(n_states + 2, np.int32), np.empty(steps.shape[0] + 1, np.int32)

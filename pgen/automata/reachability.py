@@ -171,8 +171,10 @@ def distances_with_calls(
             call_start[edges[e, 1] - CALL + 2] += 1
     for j in range(n_jumps):
         start[jumps[j, 1] + 2] += 1
-    start[:] = np.cumsum(start)
-    call_start[:] = np.cumsum(call_start)
+    for state in range(n_states + 1):
+        start[state + 1] += start[state]
+    for rule in range(begins.shape[0] + 1):
+        call_start[rule + 1] += call_start[rule]
     # i + 1: a call of rule i, -k: a way of k bytes (0: a jump).
     sources, kinds = np.empty(n_edges + n_jumps, np.int32), np.empty(n_edges + n_jumps, np.int32)
     call_source, call_target = np.empty(call_start[-1], np.int32), np.empty(call_start[-1], np.int32)
@@ -208,7 +210,7 @@ def distances_with_calls(
     return distance
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _relax(
     start: Ints,
     sources: Ints,

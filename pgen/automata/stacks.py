@@ -59,7 +59,7 @@ def node_of(memory: Memory, base: int) -> int:
         code = hashed(code, pile[i])
     slot = np.int64(code & np.uint64(slots.shape[0] - 1))
     while slots[slot] != 0:
-        if holds(memory, slots[slot], base, count):
+        if holds(memory, np.int64(slots[slot]), base, count):
             return int(slots[slot])
         slot = (slot + 1) & (slots.shape[0] - 1)
     return int(add_node(memory, base, count, slot))
@@ -72,7 +72,7 @@ def hashed(code: np.uint64, value: int) -> np.uint64:
     return code ^ (code >> np.uint64(29))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def holds(memory: Memory, node: int, base: int, count: int) -> bool:
     """Whether a node consists of the `count` pairs on the pile from `base`."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
@@ -85,7 +85,7 @@ def holds(memory: Memory, node: int, base: int, count: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(inline="always")
 def add_node(memory: Memory, base: int, count: int, slot: int) -> int:
     """A new node of the pairs on the pile from `base`, or `UNKNOWN` if it does not fit."""
     start, returns, parents = longs(memory, NODE_START), ints(memory, RETURNS), ints(memory, PARENTS)
@@ -118,22 +118,22 @@ def merged(memory: Memory, left: int, right: int) -> int:
     # Not recursive: numba cannot load recursive functions from its cache.
     frames, counters, memo = long_rows(memory, FRAMES), longs(memory, NODE_COUNTERS), int_rows(memory, MEMO)
     returns, parents = ints(memory, RETURNS), ints(memory, PARENTS)
-    bottom, depth, result = counters[2], 1, UNKNOWN
-    begin(memory, 0, left, right)
+    bottom, depth, result = counters[2], np.int64(1), np.int64(UNKNOWN)
+    begin(memory, np.int64(0), left, right)
     while depth > 0:
         here = depth - 1
         if result != UNKNOWN:
-            if not heap(memory, returns[frames[here, 2]], result):
+            if not heap(memory, np.int64(returns[frames[here, 2]]), result):
                 break
             frames[here, 2] += 1
             frames[here, 3] += 1
-            result = UNKNOWN
+            result = np.int64(UNKNOWN)
         below = zipped(memory, here)
         if below == WAITS:
             if depth == frames.shape[0]:
                 counters[3] = 1
                 break
-            begin(memory, depth, parents[frames[here, 2]], parents[frames[here, 3]])
+            begin(memory, depth, np.int64(parents[frames[here, 2]]), np.int64(parents[frames[here, 3]]))
             depth += 1
         elif below == UNKNOWN:
             break
@@ -159,7 +159,7 @@ def begin(memory: Memory, frame: int, left: int, right: int) -> None:
     frames[frame, 4] = longs(memory, NODE_COUNTERS)[2]
 
 
-@njit(cache=True)
+@njit(inline="always")
 def zipped(memory: Memory, frame: int) -> int:
     """Pile up pairs in order; `WAITS` before parents that have to merge, `UNKNOWN` without room, else `DONE`."""
     frames, start = long_rows(memory, FRAMES), longs(memory, NODE_START)
@@ -168,15 +168,15 @@ def zipped(memory: Memory, frame: int) -> int:
     while frames[frame, 2] < last_i or frames[frame, 3] < last_j:
         i, j = frames[frame, 2], frames[frame, 3]
         if j == last_j or (i < last_i and returns[i] < returns[j]):
-            state, parent = returns[i], parents[i]
+            state, parent = np.int64(returns[i]), np.int64(parents[i])
             frames[frame, 2] += 1
         elif i == last_i or returns[j] < returns[i]:
-            state, parent = returns[j], parents[j]
+            state, parent = np.int64(returns[j]), np.int64(parents[j])
             frames[frame, 3] += 1
         else:
-            state, parent = returns[i], parents[i]
+            state, parent = np.int64(returns[i]), np.int64(parents[i])
             if parent != parents[j]:
-                parent = remembered(memory, parent, parents[j])
+                parent = remembered(memory, parent, np.int64(parents[j]))
                 if parent == UNKNOWN:
                     return WAITS
             frames[frame, 2] += 1

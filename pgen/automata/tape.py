@@ -124,6 +124,7 @@ _NO_EDGES, _NO_JUMPS = np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)
 
 
 _WIDTHS = (4, 2, 5, 7, 8, 4)
+_WIDTH_OF = np.array(_WIDTHS)
 
 
 @njit(cache=True)
@@ -131,16 +132,16 @@ def _rows(notes: Ints, kind: int) -> Ints:
     """The notes of one kind, a row each."""
     at = len(_WIDTHS)
     for before in range(kind):
-        at += notes[before] * _WIDTHS[before]
-    width = _WIDTHS[kind]
+        at += notes[before] * _WIDTH_OF[before]
+    width = _WIDTH_OF[kind]
     return notes[at : at + notes[kind] * width].reshape(notes[kind], width)
 
 
 @njit(cache=True)
 def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps: Ints) -> tuple[Ints, Ints]:
     """The edges and jumps of a tape, by its `notes`."""
-    edges, jumps, words = _rows(notes, 0), _rows(notes, 1), _rows(notes, 2)
-    copies, lists, items = _rows(notes, 3), _rows(notes, 4), _rows(notes, 5)
+    edges, jumps, words = _rows(notes, np.int64(0)), _rows(notes, np.int64(1)), _rows(notes, np.int64(2))
+    copies, lists, items = _rows(notes, np.int64(3)), _rows(notes, np.int64(4)), _rows(notes, np.int64(5))
     n_edges, n_jumps = edges.shape[0], jumps.shape[0]
     count, n_all = n_edges + 4 * items.shape[0], n_jumps + 4 * items.shape[0]
     for k in range(items.shape[0]):
@@ -151,8 +152,11 @@ def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps
         count += copies[k, 4]
         n_all += copies[k, 6]
     all_edges, all_jumps = np.empty((count, 4), np.int32), np.empty((n_all, 2), np.int32)
-    all_edges[:n_edges] = edges
-    all_jumps[:n_jumps] = jumps
+    for e in range(n_edges):
+        for part in range(4):
+            all_edges[e, part] = edges[e, part]
+    for j in range(n_jumps):
+        all_jumps[j, 0], all_jumps[j, 1] = jumps[j, 0], jumps[j, 1]
     for k in range(words.shape[0]):
         here, length = words[k, 0], words[k, 4]
         for i in range(length):
@@ -179,16 +183,17 @@ def written(notes: Ints, data: NDArray[np.uint8], inner_edges: Ints, inner_jumps
     return all_edges[:n_edges], all_jumps[:n_jumps]
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _put_list(
     frame: Ints, items: Ints, data: NDArray[np.uint8], edges: Ints, n_edges: int, jumps: Ints, n_jumps: int
 ) -> tuple[int, int]:
     """One list; items are fresh (nothing came yet), now, or begun (something came, the next item is next)."""
-    fresh, end, first, count, separator, colon, is_fixed, at = frame
+    fresh, end, first, count = np.int64(frame[0]), frame[1], np.int64(frame[2]), np.int64(frame[3])
+    separator, colon, is_fixed, at = np.int64(frame[4]), np.int64(frame[5]), frame[6], np.int64(frame[7])
     jumps[n_jumps, 0], jumps[n_jumps, 1] = first + 2 * count - 2, end
     n_jumps += 1
     for i in range(count):
-        begin, symbol, length, kind = items[i]
+        begin, symbol, length, kind = np.int64(items[i, 0]), np.int64(items[i, 1]), items[i, 2], items[i, 3]
         begun, now = first + count - 1 + i, first + 2 * count - 1 + i
         jumps[n_jumps, 0], jumps[n_jumps, 1] = fresh, now
         n_jumps += 1
@@ -205,7 +210,7 @@ def _put_list(
         here, inside = now, begin - length + is_fixed
         for k in range(length):
             onward = inside + k if k + 1 < length else begin if is_fixed else begin - 1
-            n_edges = _put(edges, n_edges, here, np.int32(data[at + k]), onward)
+            n_edges = _put(edges, n_edges, here, np.int64(data[at + k]), onward)
             here = onward
         at += length
         if length and colon:

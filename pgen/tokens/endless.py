@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pgen.automata.arrays import nfa_in
 from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, UNMARKED, Nfa
 from pgen.automata.memory import Memory, ints, longs
+from pgen.automata.sorting import arrange
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -45,7 +46,7 @@ def mark_endless(memory: Memory, edges: Ints, members: Ints) -> None:
     steps, start = _steps(nfa, edges)
     needed, arriving, kept = _needed(steps), _arriving(steps), nfa.inside
     row, found, n_new = _nearby(nfa, start, members)
-    states = np.sort(found[:n_new])[::-1].copy()
+    states = _descending(found, n_new)
     for state in states:
         kept[state], nfa.endless[state] = ~np.uint64(0), -1
     held, left = np.empty((found.shape[0], needed.shape[1]), np.uint64), states
@@ -60,6 +61,18 @@ def mark_endless(memory: Memory, edges: Ints, members: Ints) -> None:
 
 
 @njit(cache=True)
+def _descending(found: Longs, count: int) -> Longs:
+    """The first so many states, in descending order."""
+    states, rising, spare = np.empty(count, np.int64), np.empty(count, np.int32), np.empty(count, np.int32)
+    for k in range(count):
+        rising[k] = found[k]
+    arrange(rising, spare, count)
+    for k in range(count):
+        states[k] = rising[count - 1 - k]
+    return states
+
+
+@njit(cache=True)
 def _nearby(nfa: Nfa, start: Ints, members: Ints) -> tuple[Ints, Longs, int]:
     """`(row (n,), found, n_new)`: states without a mark that everyday text, jumps and calls lead to from `members`.
 
@@ -67,15 +80,15 @@ def _nearby(nfa: Nfa, start: Ints, members: Ints) -> tuple[Ints, Longs, int]:
     what is found, -1 elsewhere.
     """
     row, found = np.full(nfa.live.shape[0], -1, np.int32), np.empty(nfa.live.shape[0], np.int64)
-    n_found = 0
+    n_found, none, new, marked = np.int64(0), np.int64(0), np.bool_(True), np.bool_(False)
     for state in members:
         if nfa.endless[state] == UNMARKED:
             row[state], found[n_found], n_found = n_found, state, n_found + 1
-    n_new = _followed(nfa, start, row, found, 0, n_found, True)
+    n_new = _followed(nfa, start, row, found, none, n_found, new)
     n_found = n_new
     for k in range(n_new):
-        n_found = _linked(nfa, found[k], row, found, n_found, False)
-    n_found = _followed(nfa, start, row, found, n_new, n_found, False)
+        n_found = _linked(nfa, found[k], row, found, n_found, marked)
+    n_found = _followed(nfa, start, row, found, n_new, n_found, marked)
     return row, found[:n_found], n_new
 
 

@@ -84,16 +84,19 @@ def _levels(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32]]:
     n_nodes = byte.shape[0]
     order, begin, names = np.empty(n_nodes, np.int32), np.empty(n_nodes + 1, np.int32), np.empty(n_nodes, np.int32)
-    order[: roots.shape[0]], count = roots, roots.shape[0]
+    bytes_of, count = np.empty(n_nodes, np.uint8), roots.shape[0]
+    for root in range(count):
+        order[root] = roots[root]
     for here in range(n_nodes):
         node, begin[here] = order[here], count
+        bytes_of[here] = byte[node]
         child = node + 1
         while child < end[node]:
             order[count], child = child, end[child]
             count += 1
         names[here] = -2 - node if only[node] == SEVERAL else only[node]
     begin[n_nodes] = n_nodes
-    return byte[order], names, begin
+    return bytes_of, names, begin
 
 
 @njit(cache=True)

@@ -72,7 +72,7 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
         mask[tokens[k] >> 5] |= np.uint32(1) << np.uint32(tokens[k] & 31)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
@@ -86,16 +86,15 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
     if looping == UNKNOWN:
         return UNKNOWN
     if looping == OK:
-        facts[1], mask[:] = ints(memory, STATE_FARTHEST)[state], words(lexicon, EVERYDAY)
-        facts[0] = mask.any()
-        return int(walk(memory, lexicon, SLICED, rest + 1, state, scratch, mask, facts))
+        facts[0], facts[1] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state]
+        return int(walk(memory, lexicon, np.int64(SLICED), rest + 1, state, scratch, mask, facts))
     mask[:] = 0
     for letter in FREQUENT:
-        target = follow(memory, state, octets(memory, CLASS_OF)[letter])
+        target = follow(memory, state, np.int64(octets(memory, CLASS_OF)[letter]))
         if target == UNKNOWN:
             return UNKNOWN
         if target == DEAD:
-            return int(walk(memory, lexicon, WHOLE, 0, state, scratch, mask, facts))
+            return int(walk(memory, lexicon, np.int64(WHOLE), np.int64(0), state, scratch, mask, facts))
     bound = endless_bound(memory, state)
     if bound == UNMARKED:
         return UNMARKED
@@ -103,25 +102,34 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         like = int(model(memory, lexicon, state, scratch))
         if like != DEAD:
             return like
-        facts[1], mask[:] = bound, words(lexicon, EVERYDAY)
-        facts[0] = mask.any()
+        facts[0], facts[1] = everyday(lexicon, mask), bound
     else:
         for family in range(rest):
             outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
             if outcome == UNKNOWN:
                 return UNKNOWN
             if outcome == MIXED:
-                if walk(memory, lexicon, SLICED, family, state, scratch, mask, facts) == UNKNOWN:
+                if walk(memory, lexicon, np.int64(SLICED), family, state, scratch, mask, facts) == UNKNOWN:
                     return UNKNOWN
             elif family == 0:
                 break
-    return int(walk(memory, lexicon, SLICED, rest, state, scratch, mask, facts))
+    return int(walk(memory, lexicon, np.int64(SLICED), rest, state, scratch, mask, facts))
 
 
 @njit(cache=True)
+def everyday(lexicon: Memory, mask: Mask) -> bool:
+    """Allow the everyday tokens and no others; whether there are any."""
+    row, united = words(lexicon, EVERYDAY), np.uint32(0)
+    for word in range(mask.shape[0]):
+        mask[word] = row[word]
+        united |= row[word]
+    return bool(united != 0)
+
+
+@njit(inline="always")
 def model(memory: Memory, lexicon: Memory, state: int, scratch: Ints) -> int:
     """The loop that a seldom letter leads to from an endless state, `DEAD` if there is none, `UNKNOWN` if full."""
-    after = follow(memory, state, octets(memory, CLASS_OF)[SELDOM])
+    after = follow(memory, state, np.int64(octets(memory, CLASS_OF)[SELDOM]))
     outcome = loops(memory, lexicon, after, scratch) if after > DEAD else after
     if outcome == UNKNOWN:
         return UNKNOWN
@@ -147,8 +155,8 @@ def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Int
         here, there = scratch[depth - one], scratch[half + depth - one]
         target, before = transitions[np.uint64(here), symbol], transitions[np.uint64(there), symbol]
         if target < 0 or before < 0:
-            target = np.int32(follow(memory, here, np.int64(symbol)))
-            before = np.int32(follow(memory, there, np.int64(symbol)))
+            target = np.int32(follow(memory, np.int64(here), np.int64(symbol)))
+            before = np.int32(follow(memory, np.int64(there), np.int64(symbol)))
             if target == UNKNOWN or before == UNKNOWN:
                 return UNKNOWN
         if target == before:
@@ -160,7 +168,7 @@ def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Int
             continue
         scratch[depth], scratch[half + depth] = target, before
         if only[node] != NONE and live[np.uint64(target)]:
-            allow(lexicon, SLICED, np.int64(node), mask)
+            allow(lexicon, np.int64(SLICED), np.int64(node), mask)
             if target != last:
                 largest, last = max(largest, np.int64(farthest[np.uint64(target)])), target
         elif only[node] != NONE:
@@ -186,7 +194,7 @@ def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
     """
     transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
     edges, class_start = int_rows(lexicon, EDGES), ints(lexicon, CLASS_START)
-    inside, source, done, waiting = np.int32(0), np.int32(state), 0, 0
+    inside, source, done, waiting = np.int32(0), np.int32(state), 0, np.int64(0)
     while octets(memory, STATE_LIVE)[state]:
         for e in range(class_start[1], class_start[2]):
             if edges[e, 0] != inside:
@@ -195,7 +203,7 @@ def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
             for symbol in range(np.uint64(class_of[edges[e, 1]]), np.uint64(class_of[edges[e, 2]]) + np.uint64(1)):
                 target = transitions[source, symbol]
                 if target < 0:
-                    target = np.int32(follow(memory, source, np.int64(symbol)))
+                    target = np.int32(follow(memory, np.int64(source), np.int64(symbol)))
                     if target == UNKNOWN:
                         return UNKNOWN
                 if target == DEAD or (edges[e, 3] == WHOLE_CHARACTER and target != state):
@@ -215,7 +223,7 @@ def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Int
     """Set the bits that a family's levels decide; `MIXED` if others have to be walked, `UNKNOWN` if full, else `OK`."""
     here, after, todo = scratch[:LEVEL], scratch[LEVEL : 2 * LEVEL], scratch[2 * LEVEL : 4 * LEVEL]
     class_start, farthest = ints(lexicon, CLASS_START), ints(memory, STATE_FARTHEST)
-    here[0], count, reached, outcome = state, 1, 0, OK
+    here[0], count, reached, outcome = state, np.int64(1), 0, OK
     while reached < MAX_CHARACTERS:
         part = 2 * family + min(reached, 1)
         found = following(memory, lexicon, class_start[part], class_start[part + 1], here, count, after, todo)
@@ -239,7 +247,7 @@ def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Int
     return outcome
 
 
-@njit(cache=True)
+@njit(inline="always")
 def following(
     memory: Memory, lexicon: Memory, first: int, end: int, here: Ints, count: int, after: Ints, todo: Ints
 ) -> int:
@@ -250,7 +258,8 @@ def following(
     each once, whatever states they come from.
     """
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
-    edges, found, dead, waiting, done = int_rows(lexicon, EDGES), 0, False, 0, 0
+    edges, dead, done = int_rows(lexicon, EDGES), False, 0
+    found, waiting = np.int64(0), np.int64(0)
     while done < count + waiting:
         inside, source = (0, here[done]) if done < count else (todo[2 * (done - count)], todo[2 * (done - count) + 1])
         done += 1
@@ -264,7 +273,7 @@ def following(
                 if target == last:
                     continue
                 if target < 0:
-                    target = np.int32(follow(memory, source, np.int64(symbol)))
+                    target = np.int32(follow(memory, np.int64(source), np.int64(symbol)))
                     if target == UNKNOWN:
                         return UNKNOWN
                 last = target
@@ -278,10 +287,10 @@ def following(
                     return MIXED
                 if waiting < 0 or found < 0 or (dead and (found > 0 or waiting > 0)):
                     return MIXED
-    return found
+    return int(found)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def noted(places: Ints, count: int, state: int) -> int:
     """Add a state unless it is there; the new count, or -1 without room."""
     for i in range(count):
@@ -383,7 +392,7 @@ def walk_budget(
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
         if target < 0:
-            target = follow(memory, path[depth - 1], class_of[byte[node]])
+            target = follow(memory, np.int64(path[depth - 1]), np.int64(class_of[byte[node]]))
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
@@ -392,7 +401,7 @@ def walk_budget(
         path[depth] = target
         if live[target] and only[node] != NONE:
             if farthest[target] <= left:
-                allow(lexicon, WHOLE, node, mask)
+                allow(lexicon, np.int64(WHOLE), node, mask)
             elif (nearest[target] + longest - 1) // longest <= left:
                 doubtful[1 + 2 * doubtful[0]] = node
                 doubtful[2 + 2 * doubtful[0]] = target
@@ -413,7 +422,7 @@ def targets(memory: Memory, lexicon: Memory, state: int, path: Ints, reached: In
         depth = depths[node]
         target = transitions[path[depth - 1], class_of[byte[node]]]
         if target < 0:
-            target = follow(memory, path[depth - 1], class_of[byte[node]])
+            target = follow(memory, np.int64(path[depth - 1]), np.int64(class_of[byte[node]]))
             if target == UNKNOWN:
                 return FULL
         if target == DEAD:
