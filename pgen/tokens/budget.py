@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import ENDED, FULL
 from pgen.errors import LimitExceeded
-from pgen.tokens import walk_kernels
+from pgen.tokens import budget_kernels
 from pgen.tokens.lexicon import Lexicon
 from pgen.tokens.spellable import token_targets
 
@@ -41,7 +41,8 @@ class TokenDistances:
         dfa, lexicon = self._dfa, self._lexicon.memory
         with dfa.lock:
             while (
-                walk_kernels.walk_budget(dfa.memory, lexicon, state, path, left, self._longest, mask, doubtful) == FULL
+                budget_kernels.walk_budget(dfa.memory, lexicon, state, path, left, self._longest, mask, doubtful)
+                == FULL
             ):
                 dfa.grow()
                 mask[:] = 0

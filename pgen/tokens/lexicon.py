@@ -115,7 +115,7 @@ class Desk:
 
     def __init__(self, lexicon: Lexicon) -> None:
         n_words = len(lexicon.eos)
-        by = plan(((max(4 * LEVEL, 3 * lexicon.max_depth + 3),), (n_words,), (3,)), (np.int32, np.uint32, np.int64))
+        by = plan(((max(4 * LEVEL, 5 * lexicon.max_depth + 5),), (n_words,), (3,)), (np.int32, np.uint32, np.int64))
         block = np.empty(by.n_bytes, np.uint8)
         at, end = by.rows[1:, 0].tolist()
         self.memory: Memory = joined(lexicon.memory, by.rows, block)

@@ -16,7 +16,7 @@ from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import FULL
 from pgen.automata.reachability import UNREACHABLE, Trimmed
 from pgen.errors import UnsupportedFeature
-from pgen.tokens import walk_kernels
+from pgen.tokens import budget_kernels
 from pgen.tokens.lexicon import Lexicon
 
 
@@ -56,6 +56,6 @@ def token_targets(dfa: LazyDFA, lexicon: Lexicon, state: int) -> list[int]:
     path = np.zeros(lexicon.max_depth + 1, np.int32)
     reached = np.zeros(len(lexicon.trie.byte) + 1, np.int32)
     with dfa.lock:
-        while walk_kernels.targets(dfa.memory, lexicon.memory, state, path, reached) == FULL:
+        while budget_kernels.targets(dfa.memory, lexicon.memory, state, path, reached) == FULL:
             dfa.grow()
     return list(dict.fromkeys(reached[1 : reached[0] + 1].tolist()))

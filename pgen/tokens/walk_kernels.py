@@ -17,16 +17,17 @@ from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
     CLASS_OF,
     DEAD,
-    FULL,
+    EDGE_LOW,
+    EDGE_START,
     OK,
     STATE_FARTHEST,
     STATE_LIVE,
-    STATE_NEAREST,
     TRANSITIONS,
     UNKNOWN,
     UNMARKED,
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows, words
+from pgen.automata.runs import only_member, steps_left, takes
 from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
 from pgen.tokens.lexicon import (
     BYTE,
@@ -76,7 +77,7 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
-    `scratch` holds `4 LEVEL` ints and three for each byte of the longest token. `facts`
+    `scratch` holds `4 LEVEL` ints and five for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
     allowed tokens lead to, or a bound on it). Returns what `mask_kernels.draw` does.
     """
@@ -318,21 +319,28 @@ def noted_pair(places: Ints, count: int, inside: int, state: int) -> int:
 def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: Ints, mask: Mask, facts: Longs) -> int:
     """`fill` by the nodes below a root, from the trie at `at`, in the order of its levels; facts are added to.
 
-    `path` holds, for each depth, the siblings that are left to look at and the state that they are entered from.
+    `path` holds, for each depth, the siblings that are left to look at, the state that they are entered from, and what
+    counted run that is in (`pgen.automata.runs`): its member, and how many more of its bytes may come. Inside a
+    run the state stays the same, and the number falls; `run` is where its bytes lead from there.
     """
     levels = WHOLE_LEVELS if at == WHOLE else SLICED_LEVELS
     byte, only, begin = octets(lexicon, levels), ints(lexicon, levels + 1), ints(lexicon, levels + 2)
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
     farthest, any_allowed, largest, last = ints(memory, STATE_FARTHEST), facts[0], facts[1], np.int32(-1)
+    edge_start, edge_low = ints(memory, EDGE_START), octets(memory, EDGE_LOW)
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
-    one, three, top, source = np.uint64(1), np.uint64(3), np.uint64(0), np.uint64(state)
+    one, two, three, four, five = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
+    top, source, run, left = np.uint64(0), np.uint64(state), NOWHERE, np.int32(0)
+    member = np.int64(-1)
     node, stop = np.uint64(begin[root]), np.uint64(begin[root + 1])
     while True:
         if node == stop:
             if top == 0:
                 break
-            top -= three
-            node, stop, source = np.uint64(path[top]), np.uint64(path[top + one]), np.uint64(path[top + one + one])
+            top -= five
+            node, stop, source = np.uint64(path[top]), np.uint64(path[top + one]), np.uint64(path[top + two])
+            member, left = np.int64(path[top + three]), path[top + four]
+            run = transitions[source, np.uint64(edge_low[edge_start[member]])] if member >= 0 else NOWHERE
             continue
         symbol = np.uint64(class_of[np.uint64(byte[node])])
         target = transitions[source, symbol]
@@ -340,8 +348,16 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
             target = np.int32(follow(memory, np.int64(source), np.int64(symbol)))
             if target == UNKNOWN:
                 return UNKNOWN
+            if run == NOWHERE and target != DEAD:
+                member = only_member(memory, np.int64(source), np.int64(symbol))
+                steps = steps_left(memory, np.int64(source), member, np.int64(target)) if member >= 0 else 0
+                if steps > 0:
+                    run, left = target, np.int32(steps)
+                else:
+                    member = np.int64(-1)
         here, node = node, node + one
-        if target == DEAD:
+        inside = target == run and takes(memory, member, np.int64(symbol))
+        if target == DEAD or (inside and left == 0):
             continue
         token = only[here]
         if token != NONE and live[np.uint64(target)]:
@@ -355,9 +371,14 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
         first, end = np.uint64(begin[here]), np.uint64(begin[here + one])
         if first < end:
             if node < stop:
-                path[top], path[top + one], path[top + one + one] = node, stop, source
-                top += three
-            node, stop, source = first, end, np.uint64(target)
+                path[top], path[top + one], path[top + two] = node, stop, source
+                path[top + three], path[top + four] = member, left
+                top += five
+            node, stop = first, end
+            if inside:
+                left -= np.int32(1)
+            else:
+                source, run, member = np.uint64(target), NOWHERE, np.int64(-1)
     facts[0], facts[1] = any_allowed, largest
     return OK
 
@@ -370,67 +391,3 @@ def step(memory: Memory, lexicon: Memory, state: int, token: int) -> int:
         return DEAD
     state = run(memory, state, data[start[token] : start[token + 1]])
     return state if state <= DEAD or octets(memory, STATE_LIVE)[state] else DEAD
-
-
-@njit(cache=True)
-def walk_budget(
-    memory: Memory, lexicon: Memory, state: int, path: Ints, left: int, longest: int, mask: Mask, doubtful: Ints
-) -> int:
-    """Like `fill`, with `left` tokens to spend after the one drawn.
-
-    A target is certain if single bytes get it to acceptance in time, hopeless if
-    tokens of the `longest` length do not; the other trie nodes and targets are
-    listed in `doubtful` as pairs, its first number counts them. `FULL` as ever.
-    """
-    byte, depths, end, only = octets(lexicon, BYTE), ints(lexicon, DEPTH), ints(lexicon, END), ints(lexicon, ONLY)
-    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
-    nearest, farthest = ints(memory, STATE_NEAREST), ints(memory, STATE_FARTHEST)
-    path[0] = state
-    doubtful[0] = 0
-    node, count = 1, byte.shape[0]
-    while node < count:
-        depth = depths[node]
-        target = transitions[path[depth - 1], class_of[byte[node]]]
-        if target < 0:
-            target = follow(memory, np.int64(path[depth - 1]), np.int64(class_of[byte[node]]))
-            if target == UNKNOWN:
-                return FULL
-        if target == DEAD:
-            node = end[node]
-            continue
-        path[depth] = target
-        if live[target] and only[node] != NONE:
-            if farthest[target] <= left:
-                allow(lexicon, np.int64(WHOLE), node, mask)
-            elif (nearest[target] + longest - 1) // longest <= left:
-                doubtful[1 + 2 * doubtful[0]] = node
-                doubtful[2 + 2 * doubtful[0]] = target
-                doubtful[0] += 1
-        node += 1
-    return OK
-
-
-@njit(cache=True)
-def targets(memory: Memory, lexicon: Memory, state: int, path: Ints, reached: Ints) -> int:
-    """List in `reached[1:]` the state after each token (repeats in a row left out); `reached[0]` counts them."""
-    byte, depths, end, only = octets(lexicon, BYTE), ints(lexicon, DEPTH), ints(lexicon, END), ints(lexicon, ONLY)
-    transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
-    path[0] = state
-    reached[0] = 0
-    node, count = 1, byte.shape[0]
-    while node < count:
-        depth = depths[node]
-        target = transitions[path[depth - 1], class_of[byte[node]]]
-        if target < 0:
-            target = follow(memory, np.int64(path[depth - 1]), np.int64(class_of[byte[node]]))
-            if target == UNKNOWN:
-                return FULL
-        if target == DEAD:
-            node = end[node]
-            continue
-        path[depth] = target
-        if only[node] != NONE and (reached[0] == 0 or reached[reached[0]] != target):
-            reached[0] += 1
-            reached[reached[0]] = target
-        node += 1
-    return OK
