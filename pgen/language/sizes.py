@@ -50,9 +50,13 @@ def _sum(root: Node) -> int:
         parts, n_waiting = children(node), len(waiting)
         size, bits = 0, _OWN_BITS.get(type(node), 0)
         for part in parts:
-            try:
-                known = part._sum
-            except AttributeError:
+            # Most parts are of these two kinds, of which nothing has to be noted.
+            if type(part) is Literal:
+                size += 1 + len(part.data)
+            elif type(part) is Later:
+                size += 1
+                bits |= REFERS | GROWS
+            elif (known := getattr(part, "_sum", None)) is None:
                 waiting.append(part)
             else:
                 size += known >> _SIZE

@@ -240,10 +240,10 @@ def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:
 
 def is_exact(shape: ObjectShape, exact_orders: frozenset[ObjectShape] | None) -> bool:
     """Whether an object is exact: in declared order (`None`) all are, in any order small ones and those given."""
-    n_members = sum(item != NOTHING for _, item in shape.properties)
-    return (
-        exact_orders is None or _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and shape in exact_orders)
-    )
+    if exact_orders is None:
+        return True
+    n_members = sum(not item.is_nothing for _, item in shape.properties)
+    return _steps(n_members) <= FREE_STEPS or (n_members <= MAX_TRACKED and shape in exact_orders)
 
 
 Parted = list[tuple[ir.Node, frozenset[Restriction]]]
