@@ -10,23 +10,9 @@ from pgen.language import ir
 from pgen.language.base import Language
 
 WORDS = [
-    "  ",
-    "   ",
-    "    ",
-    "     ",
-    " \n ",
-    "\n\n",
-    " a",
-    "  a",
-    "   a",
-    "a ",
-    "a  ",
-    "a   ",
-    " =",
-    "=>",
-    " => ",
-    "=\n",
-    "a=",
+    *("  ", "   ", "    ", "     ", " \n ", "\n\n", " a", "  a", "   a", "a ", "a  ", "a   ", " =", "=>", " => "),
+    *("=\n", "a=", "\n" * 5, " \n\n\n", "  \n=\n=", " qx", " qy", "qx", "  qy", "( qy", "( qx", "(  qy", "(qy"),
+    *(" " + 7 * "\n", "  " + 5 * "\n", "   " + 3 * "\n=", "    \n=", 3 * "\n" + 3 * " ="),
 ]
 VOCABULARY = pgen.Vocabulary(
     [bytes([byte]) for byte in range(256)] + [w.encode() for w in WORDS] + [b""], eos=256 + len(WORDS)
@@ -59,6 +45,7 @@ def masks_are_right(language, texts):
             "[ \\n]{0,3}[ =]{0,2}a",
             "(?: {0,3}|\\n{0,2})a",
         ),
+        *("[=>]?[ \\n]*b", "[ \\n]{0,4}\\n*a", "(?: |\\n=){0,5}a", "(?:\\n| =){0,5}a"),
         # Runs that have to be of some length, or of one that depends on how they begin.
         *(" {2,4}a", " {3}a", " {1,4}", "(?:\\n {0,3}| {0,1})a", "(?: {0,2}|  \\n{0,2})a", " {0,1}=? {0,3}a"),
     ],
@@ -119,3 +106,9 @@ def test_circles_are_no_runs():
     ways = [(0, ((32, 32),), 1), (1, ((32, 32),), 0)]
     language = Language(ir.concat(ir.literal("a"), ir.network(ways, [0], [0, 1])), description="circle")
     masks_are_right(language, ["a", "a   "])
+
+
+def test_a_run_that_changes_what_comes_after_a_rule():
+    # After white space the rule can only be the one before "x", though its states are the same.
+    language = pgen.Grammar('start: "(" (" "~0..3 inner "x" | inner "y")\ninner: "q" | "[" inner "]"')
+    masks_are_right(language, ["(", "( qx", "(qy", "(  q"])
