@@ -2,7 +2,7 @@
 
 A walk visits every trie node that the automaton can follow, each once, and skips whole
 subtrees where it dies; `fill` first judges slices of the vocabulary (`pgen.tokens.slices`)
-where words are likely. Kernels return `UNKNOWN` (or `FULL`) when the DFA has to grow. `memory` is that of
+where words are likely. Kernels return `UNKNOWN` when the DFA has to grow. `memory` is that of
 the automaton, `lexicon` that of the vocabulary (`pgen.tokens.lexicon`); known transitions are
 read in place, since a call costs more than the step.
 """
