@@ -29,15 +29,18 @@ from pgen.automata.memory import Memory, ints, longs, octets
 
 
 @njit(cache=True)
-def steps_left(memory: Memory, state: int, member: int, after: int) -> int:
-    """How many times byte classes of a member's edges can be read from a DFA state and nothing but it changes.
+def run_from(memory: Memory, state: int, symbol: int, after: int) -> tuple[int, int]:
+    """The member of a DFA state that is in a run of byte class `symbol`, and how many steps of it are left.
 
-    `after` is where they lead. 0 if that is not known to be a run, so that states have to be made.
+    So often can the classes of its edges be read and nothing but it changes; `after` is the state after one of them.
+    (-1, 0) if that is not known to be a run, so that states have to be made.
     """
-    following = _sole_target(memory, member)
+    member = _only_member(memory, state, symbol)
+    following = _sole_target(memory, member) if member >= 0 else -1
     if following < 0 or not _same_but(memory, state, member, after, following):
-        return 0
-    return int(_length(memory, member, following))
+        return -1, 0
+    steps = _length(memory, member, following)
+    return (member, steps) if steps > 0 else (-1, 0)
 
 
 @njit(cache=True)
@@ -51,7 +54,7 @@ def takes(memory: Memory, member: int, symbol: int) -> bool:
 
 
 @njit(cache=True)
-def only_member(memory: Memory, state: int, symbol: int) -> int:
+def _only_member(memory: Memory, state: int, symbol: int) -> int:
     """The one member with edges for a byte class, where no other has edges for any class of its edges; else -1."""
     start, arena, edge_start = longs(memory, START), ints(memory, ARENA), ints(memory, EDGE_START)
     low, high, found = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH), np.int64(-1)

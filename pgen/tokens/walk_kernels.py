@@ -27,7 +27,7 @@ from pgen.automata.layout import (
     UNMARKED,
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows, words
-from pgen.automata.runs import only_member, steps_left, takes
+from pgen.automata.runs import run_from, takes
 from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
 from pgen.tokens.lexicon import (
     BYTE,
@@ -330,8 +330,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
     edge_start, edge_low = ints(memory, EDGE_START), octets(memory, EDGE_LOW)
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
     one, two, three, four, five = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
-    top, source, run, left = np.uint64(0), np.uint64(state), NOWHERE, np.int32(0)
-    member = np.int64(-1)
+    top, source, run, member, left = np.uint64(0), np.uint64(state), NOWHERE, np.int64(-1), np.int64(0)
     node, stop = np.uint64(begin[root]), np.uint64(begin[root + 1])
     while True:
         if node == stop:
@@ -339,7 +338,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
                 break
             top -= five
             node, stop, source = np.uint64(path[top]), np.uint64(path[top + one]), np.uint64(path[top + two])
-            member, left = np.int64(path[top + three]), path[top + four]
+            member, left = np.int64(path[top + three]), np.int64(path[top + four])
             run = transitions[source, np.uint64(edge_low[edge_start[member]])] if member >= 0 else NOWHERE
             continue
         symbol = np.uint64(class_of[np.uint64(byte[node])])
@@ -349,12 +348,8 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
             if target == UNKNOWN:
                 return UNKNOWN
             if run == NOWHERE and target != DEAD:
-                member = only_member(memory, np.int64(source), np.int64(symbol))
-                steps = steps_left(memory, np.int64(source), member, np.int64(target)) if member >= 0 else 0
-                if steps > 0:
-                    run, left = target, np.int32(steps)
-                else:
-                    member = np.int64(-1)
+                member, left = run_from(memory, np.int64(source), np.int64(symbol), np.int64(target))
+                run = target if member >= 0 else NOWHERE
         here, node = node, node + one
         inside = target == run and takes(memory, member, np.int64(symbol))
         if target == DEAD or (inside and left == 0):
@@ -376,7 +371,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
                 top += five
             node, stop = first, end
             if inside:
-                left -= np.int32(1)
+                left -= 1
             else:
                 source, run, member = np.uint64(target), NOWHERE, np.int64(-1)
     facts[0], facts[1] = any_allowed, largest
