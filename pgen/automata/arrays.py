@@ -37,6 +37,7 @@ from pgen.automata.layout import (
     LIVE,
     NEAREST,
     OK,
+    STEPS,
     UNMARKED,
     Nfa,
 )
@@ -70,6 +71,7 @@ _KINDS: dict[str, tuple[int, type]] = {
     "endless": (STATES, np.int32),
     "inside": (STATES, np.uint64),
     "beyond": (STATES, np.int32),
+    "steps": (STATES, np.int32),
 }
 """What the fields of an `Nfa` have a place for, and the types of their elements."""
 _AT = [_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else None for name in Nfa._fields]
@@ -206,6 +208,7 @@ def nfa_in(memory: Memory) -> Nfa:
         ints(memory, ENDLESS),
         bits(memory, INSIDE),
         ints(memory, BEYOND),
+        ints(memory, STEPS),
     )
 
 
@@ -265,7 +268,7 @@ def _added(
         at = before + state
         nfa.is_end[at], nfa.live[at] = 0, 1
         nfa.nearest[at] = nfa.farthest[at] = nearest[state]
-        nfa.endless[at], nfa.inside[at], nfa.beyond[at] = UNMARKED, 0, -1
+        nfa.endless[at], nfa.inside[at], nfa.beyond[at], nfa.steps[at] = UNMARKED, 0, -1, UNMARKED
     for rule in range(counts[RULES], n_rules):
         nfa.begin[rule] = UNWRITTEN
     for i in range(rules.shape[0]):

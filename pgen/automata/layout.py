@@ -17,7 +17,7 @@ Bytes = NDArray[np.uint8]
 OK, FULL = 0, 1
 UNKNOWN, DEAD, ENDED = -1, 0, 1
 UNMARKED = -2
-"""In `Nfa.endless` before it is filled, and what a kernel returns that needs it filled."""
+"""In `Nfa.endless` and `Nfa.steps` before they are filled, and what a kernel returns that needs the first filled."""
 FAR = 2**30
 """A distance that stands for infinity; two of them still fit 64 bits, not 32."""
 
@@ -43,6 +43,7 @@ class Nfa(NamedTuple):
     endless: Ints  # (n,) see `pgen.tokens.endless`, as for the next two
     inside: NDArray[np.uint64]  # (n,) places inside characters (bits) from which everyday text does not leave
     beyond: Ints  # (n,) most single-byte tokens to the end from wherever everyday text leads
+    steps: Ints  # (n,) steps left of a counted run (`pgen.automata.runs`); `UNMARKED` before they are asked for
 
 
 (
@@ -64,6 +65,7 @@ class Nfa(NamedTuple):
     ENDLESS,
     INSIDE,
     BEYOND,
+    STEPS,
     TRANSITIONS,
     START,
     ARENA,
@@ -92,4 +94,4 @@ class Nfa(NamedTuple):
     PENDING,
     SIGNS,
     RECENT,
-) = range(46)
+) = range(47)

@@ -4,7 +4,7 @@ Between any two signs of a JSON text there may be a run of white space. A walk o
 each length of it, only to find the same words allowed after every one. A *run* is a chain of NFA states, each with the
 same byte classes to the next and the same jumps out of it; a DFA state that has one member in a run, and no other that
 takes these classes, differs from its successor in that member alone. So does that one from the next: all lead to the
-same states by other bytes, and a walk need only count. Linear in the chain and in the members.
+same states by other bytes, and a walk need only count. Linear in the members; the lengths of runs are noted.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from pgen.automata.layout import (
     JUMP_START,
     JUMP_TARGET,
     START,
+    STEPS,
+    UNMARKED,
+    Bytes,
+    Ints,
 )
 from pgen.automata.memory import Memory, ints, longs, octets
 
@@ -36,26 +40,26 @@ def run_from(memory: Memory, state: int, symbol: int, after: int) -> tuple[int, 
     (-1, 0) if that is not known to be a run, so that states have to be made.
     """
     member = _only_member(memory, state, symbol)
-    following = _sole_target(memory, member) if member >= 0 else -1
-    if following < 0 or not _same_but(memory, state, member, after, following):
+    if member < 0:
         return -1, 0
-    steps = _length(memory, member, following)
-    return (member, steps) if steps > 0 else (-1, 0)
+    following = np.int64(ints(memory, EDGE_TARGET)[ints(memory, EDGE_START)[member]])
+    if not _same_but(memory, state, member, after, following):
+        return -1, 0
+    return member, np.int64(ints(memory, STEPS)[member])
 
 
-@njit(cache=True)
-def takes(memory: Memory, member: int, symbol: int) -> bool:
+@njit(inline="always")
+def takes(edge_start: Ints, low: Bytes, high: Bytes, member: int, symbol: int) -> bool:
     """Whether an edge of an NFA state holds a byte class."""
-    edge_start, low, high = ints(memory, EDGE_START), octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
-    for e in range(edge_start[member], edge_start[member + 1]):  # noqa: SIM110 (numba compiles loops, not generators)
-        if low[e] <= symbol <= high[e]:
-            return True
-    return False
+    found = False
+    for e in range(np.uint64(edge_start[member]), np.uint64(edge_start[member + 1])):
+        found |= low[e] <= symbol <= high[e]
+    return found
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _only_member(memory: Memory, state: int, symbol: int) -> int:
-    """The one member with edges for a byte class, where no other has edges for any class of its edges; else -1."""
+    """The one member with edges for a byte class, where it is in a run and no other has edges for any class of it."""
     start, arena, edge_start = longs(memory, START), ints(memory, ARENA), ints(memory, EDGE_START)
     low, high, found = octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH), np.int64(-1)
     for i in range(start[state], start[state + 1]):
@@ -64,7 +68,7 @@ def _only_member(memory: Memory, state: int, symbol: int) -> int:
                 if found >= 0:
                     return -1
                 found = np.int64(arena[i])
-    if found < 0:
+    if found < 0 or _steps(memory, found) == 0:
         return -1
     for i in range(start[state], start[state + 1]):
         for e in range(edge_start[arena[i]], edge_start[arena[i] + 1]):
@@ -72,6 +76,19 @@ def _only_member(memory: Memory, state: int, symbol: int) -> int:
                 if arena[i] != found and low[e] <= high[own] and low[own] <= high[e]:
                     return -1
     return int(found)
+
+
+@njit(inline="always")
+def _steps(memory: Memory, member: int) -> int:
+    """How many steps an NFA state is from the end of its run, 0 if it is in none; noted for its rest, too."""
+    steps = ints(memory, STEPS)
+    if steps[member] == UNMARKED:
+        here, left = member, np.int64(_length(memory, member))
+        steps[here] = left
+        while left > 1:
+            here, left = np.int64(ints(memory, EDGE_TARGET)[ints(memory, EDGE_START)[here]]), left - 1
+            steps[here] = left
+    return int(steps[member])
 
 
 @njit(cache=True)
@@ -107,16 +124,18 @@ def _same_but(memory: Memory, state: int, member: int, after: int, following: in
 
 
 @njit(cache=True)
-def _length(memory: Memory, member: int, following: int) -> int:
+def _length(memory: Memory, member: int) -> int:
     """How many steps a run takes to its end, where the only jump out of it leads, too; 0 if it is none, or a circle."""
     jump_start, jumps = ints(memory, JUMP_START), ints(memory, JUMP_TARGET)
-    here, there, steps = np.int64(member), np.int64(following), 1
+    here, there, count = np.int64(member), np.int64(_sole_target(memory, member)), 1
+    if there < 0:
+        return 0
     while jump_start[here + 1] != jump_start[here] + 1 or jumps[jump_start[here]] != there:
         onward = _sole_target(memory, there)
-        if onward < 0 or steps == jump_start.shape[0] or not _alike(memory, here, there):
+        if onward < 0 or count == jump_start.shape[0] or not _alike(memory, here, there):
             return 0
-        here, there, steps = there, np.int64(onward), steps + 1
-    return steps
+        here, there, count = there, np.int64(onward), count + 1
+    return count
 
 
 @njit(cache=True)

@@ -147,13 +147,15 @@ class TokenAutomaton:
                 dfa.settled(lambda: mask_kernels.draw_differing(dfa.memory, desk.memory, state, model))
             any_allowed, farthest, code = desk.facts.tolist()
             self._facts[state] = bool(any_allowed), farthest
-            self._masks[state] = mask = self._shared(code, desk.draft.tobytes())
+            self._masks[state] = mask = self._shared(code, desk.octets)
         return mask
 
-    def _shared(self, code: int, data: bytes) -> Mask:
-        """A mask with these words; states whose masks are equal have one between them."""
+    def _shared(self, code: int, drawn: memoryview) -> Mask:
+        """A mask with the words drawn; states whose masks are equal have one between them."""
         known = self._by_code.get(code)
-        if known is None or known[0] != data:
+        # Comparing copies nothing this way, and most masks are known.
+        if known is None or not known[0].startswith(drawn):
+            data = drawn.tobytes()
             self._by_code[code] = known = data, np.frombuffer(data, np.uint32)
         return known[1]
 

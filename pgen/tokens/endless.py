@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 from pgen.automata.arrays import nfa_in
 from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, UNMARKED, Nfa
 from pgen.automata.memory import Memory, ints, longs
-from pgen.automata.sorting import arrange
+from pgen.tokens.nearby import Flags, Ints, Nearby, nearby
 
-Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
-Flags = NDArray[np.uint64]
 
 WHOLE_CHARACTER = 1
 """The target of the edges that end a character."""
@@ -44,85 +42,174 @@ def mark_endless(memory: Memory, edges: Ints, members: Ints) -> None:
     """
     nfa: Nfa = nfa_in(memory)
     steps, start = _steps(nfa, edges)
-    needed, arriving, kept = _needed(steps), _arriving(steps), nfa.inside
-    row, found, n_new = _nearby(nfa, start, members)
-    states = _descending(found, n_new)
-    for state in states:
-        kept[state], nfa.endless[state] = ~np.uint64(0), -1
-    held, left = np.empty((found.shape[0], needed.shape[1]), np.uint64), states
-    for _ in range(MAX_SWEEPS):
-        _hold(nfa, arriving, start, kept, np.concatenate((left, found[n_new:])), row, held)
-        if not _reduce(nfa, arriving, start, needed, kept, left, row, held):
-            _spread(nfa, start, kept, states)
-            return
-        # What holds no step never will again: most states are of names and signs.
-        left = _holding(left, row, held)
-    kept[states] = 0
-
-
-@njit(cache=True)
-def _descending(found: Longs, count: int) -> Longs:
-    """The first so many states, in descending order."""
-    states, rising, spare = np.empty(count, np.int64), np.empty(count, np.int32), np.empty(count, np.int32)
-    for k in range(count):
-        rising[k] = found[k]
-    arrange(rising, spare, count)
-    for k in range(count):
-        states[k] = rising[count - 1 - k]
-    return states
-
-
-@njit(cache=True)
-def _nearby(nfa: Nfa, start: Ints, members: Ints) -> tuple[Ints, Longs, int]:
-    """`(row (n,), found, n_new)`: states without a mark that everyday text, jumps and calls lead to from `members`.
-
-    Behind these stand, from `n_new` on, the marked ones that jumps and calls of found ones lead to. `row` numbers
-    what is found, -1 elsewhere.
-    """
-    row, found = np.full(nfa.live.shape[0], -1, np.int32), np.empty(nfa.live.shape[0], np.int64)
-    n_found, none, new, marked = np.int64(0), np.int64(0), np.bool_(True), np.bool_(False)
-    for state in members:
-        if nfa.endless[state] == UNMARKED:
-            row[state], found[n_found], n_found = n_found, state, n_found + 1
-    n_new = _followed(nfa, start, row, found, none, n_found, new)
-    n_found = n_new
-    for k in range(n_new):
-        n_found = _linked(nfa, found[k], row, found, n_found, marked)
-    n_found = _followed(nfa, start, row, found, n_new, n_found, marked)
-    return row, found[:n_found], n_new
-
-
-@njit(cache=True)
-def _followed(nfa: Nfa, start: Ints, row: Ints, found: Longs, done: int, n_found: int, new: bool) -> int:
-    """Add what states from `done` on lead to: new ones by edges, jumps and calls, marked ones by the last two."""
-    while done < n_found:
-        here, done = found[done], done + 1
-        for e in range(nfa.edge_start[here], nfa.edge_start[here + 1] if new else nfa.edge_start[here]):
-            onward = nfa.edge_target[e]
-            if _everyday(nfa, start, e) and row[onward] < 0 and nfa.endless[onward] == UNMARKED:
-                row[onward], found[n_found], n_found = n_found, onward, n_found + 1
-        n_found = _linked(nfa, here, row, found, n_found, new)
-    return n_found
-
-
-@njit(cache=True)
-def _linked(nfa: Nfa, here: int, row: Ints, found: Longs, n_found: int, new: bool) -> int:
-    """Add what the jumps and calls of a state lead to, of new or marked ones; the new number of states found."""
-    for j in range(nfa.jump_start[here], nfa.jump_start[here + 1]):
-        onward = nfa.jump_target[j]
-        if row[onward] < 0 and (nfa.endless[onward] == UNMARKED) == new:
-            row[onward], found[n_found], n_found = n_found, onward, n_found + 1
-    for c in range(nfa.call_start[here], nfa.call_start[here + 1]):
-        onward = nfa.begin[nfa.call_rule[c]]
-        if onward >= 0 and row[onward] < 0 and (nfa.endless[onward] == UNMARKED) == new:
-            row[onward], found[n_found], n_found = n_found, onward, n_found + 1
-    return n_found
+    near = nearby(nfa, start, members)
+    kept, most, alive, away = _known(nfa, near)
+    held = np.empty((near.edge_start.shape[0] - 1, steps.shape[0] // 64 + 1), np.uint64)
+    if not (_keep(near, _needed(steps), _arriving(steps), alive, kept, held) and _spread(near, kept, away, most)):
+        kept[: near.n_new], most[: near.n_new] = 0, -1
+    for at in range(near.n_new):
+        state = near.states[at]
+        nfa.inside[state], nfa.beyond[state] = kept[at], min(most[at], FAR)
+        nfa.endless[state] = nfa.beyond[state] if kept[at] & np.uint64(1) != 0 else -1
 
 
 @njit(inline="always")
-def _everyday(nfa: Nfa, start: Ints, e: int) -> bool:
-    """Whether an edge takes a byte of an everyday character."""
-    return bool(start[nfa.edge_low[e]] < start[np.int64(nfa.edge_high[e]) + 1])
+def _known(nfa: Nfa, near: Nearby) -> tuple[Flags, Longs, Flags, Ints]:
+    """What is known of states nearby: places that they keep, `beyond`, places kept if text may go on, `farthest`."""
+    n_found = near.states.shape[0]
+    kept, alive = np.full(n_found, ~np.uint64(0)), np.full(n_found, ~np.uint64(0))
+    most, away = np.empty(n_found, np.int64), np.empty(n_found, np.int32)
+    for at in range(n_found):
+        state = near.states[at]
+        most[at], away[at] = nfa.beyond[state], nfa.farthest[state]
+        if not nfa.live[state]:
+            alive[at] = ~np.uint64(1)
+        if at >= near.n_new:
+            kept[at] = nfa.inside[state]
+    return kept, most, alive, away
+
+
+@njit(cache=True)
+def _keep(near: Nearby, needed: Flags, arriving: Flags, alive: Flags, kept: Flags, held: Flags) -> bool:
+    """Leave in `kept (n,)` the places (as bits) at which states miss no step; whether that came to an end.
+
+    States are looked at in descending order: later ones see at once what others lose, so that chains fall in one sweep.
+    """
+    own, lost, drawn, clock = np.empty_like(held), np.zeros_like(near.states), np.zeros_like(near.states), np.int32(0)
+    for at in range(held.shape[0]):
+        _taken(near, at, own)
+    _hold(near, own, held)
+    for at in range(near.n_new):
+        kept[at] = _complete(needed, held, at, kept[at])
+    for at in range(held.shape[0]):
+        _own(near, arriving, alive, kept, own, at)
+    for _ in range(MAX_SWEEPS):
+        before = clock
+        _hold(near, own, held)
+        for at in range(near.n_new):
+            if clock > before:
+                if _is_outdated(near, lost, drawn, at):
+                    _own(near, arriving, alive, kept, own, at)
+                    drawn[at] = clock
+                for word in range(held.shape[1]):
+                    held[at, word] &= own[at, word] | _onward(near, held, at, word)
+            left = _complete(needed, held, at, kept[at])
+            if left != kept[at]:
+                clock += np.int32(1)
+                kept[at], lost[at] = left, clock
+        if clock == before:
+            return True
+        for at in range(near.n_new):
+            if _is_outdated(near, lost, drawn, at):
+                _own(near, arriving, alive, kept, own, at)
+                drawn[at] = clock
+    return False
+
+
+@njit(inline="always")
+def _is_outdated(near: Nearby, lost: Ints, drawn: Ints, at: int) -> bool:
+    """Whether an edge of a state leads to where places were lost after its own steps were listed."""
+    found = False
+    for e in range(near.edge_start[at], near.edge_start[at + 1]):
+        found |= lost[near.edges[e, 2]] > drawn[at]
+    return found
+
+
+@njit(inline="always")
+def _taken(near: Nearby, at: int, own: Flags) -> None:
+    """Fill row `at` of `own (found, words)` with the steps that the edges of a state take, wherever they lead."""
+    for word in range(own.shape[1]):
+        own[at, word] = 0
+    for e in range(near.edge_start[at], near.edge_start[at + 1]):
+        for word in range(near.edges[e, 0] >> 6, ((near.edges[e, 1] - 1) >> 6) + 1):
+            own[at, word] |= _between(near, e, word)
+
+
+@njit(inline="always")
+def _own(near: Nearby, arriving: Flags, alive: Flags, kept: Flags, own: Flags, at: int) -> None:
+    """Fill row `at` of `own (found, words)` with the steps that the edges of a state take to where it is kept."""
+    for word in range(own.shape[1]):
+        own[at, word] = 0
+    for e in range(near.edge_start[at], near.edge_start[at + 1]):
+        places = kept[near.edges[e, 2]] & alive[near.edges[e, 2]]
+        if places == 0:
+            continue
+        for word in range(near.edges[e, 0] >> 6, ((near.edges[e, 1] - 1) >> 6) + 1):
+            steps, left, place = _between(near, e, word), places, 0
+            while left:
+                if left & np.uint64(1):
+                    own[at, word] |= arriving[place, word] & steps
+                left, place = left >> np.uint64(1), place + 1
+
+
+@njit(inline="always")
+def _between(near: Nearby, e: int, word: int) -> np.uint64:
+    """One word of the steps that an edge takes."""
+    low, high = max(near.edges[e, 0] - 64 * word, 0), min(near.edges[e, 1] - 64 * word, 64)
+    return np.uint64((~np.uint64(0) << np.uint64(low)) & (~np.uint64(0) >> np.uint64(64 - high)))
+
+
+@njit(cache=True)
+def _hold(near: Nearby, own: Flags, held: Flags) -> None:
+    """Fill `held (found, words)`: the steps that states, and what their jumps and calls lead to, take to kept ones."""
+    held[:] = own
+    changed = True
+    while changed:
+        changed = False
+        for at in range(held.shape[0]):
+            if near.link_start[at] < near.link_start[at + 1]:
+                for word in range(held.shape[1]):
+                    more = held[at, word] | _onward(near, held, at, word)
+                    changed = changed or more != held[at, word]
+                    held[at, word] = more
+
+
+@njit(inline="always")
+def _onward(near: Nearby, held: Flags, at: int, word: int) -> np.uint64:
+    """One word of what is held wherever the jumps and calls of a state lead."""
+    found = np.uint64(0)
+    for k in range(near.link_start[at], near.link_start[at + 1]):
+        found |= held[near.links[k, 0], word]
+    return found
+
+
+@njit(inline="always")
+def _complete(needed: Flags, held: Flags, at: int, kept: np.uint64) -> np.uint64:
+    """Those of the places (as bits) at which no step is missing."""
+    found, left, place = np.uint64(0), kept, 0
+    while left and place < needed.shape[0]:
+        if left & np.uint64(1):
+            missing = np.uint64(0)
+            for word in range(held.shape[1]):
+                missing |= needed[place, word] & ~held[at, word]
+            if missing == 0:
+                found |= np.uint64(1) << np.uint64(place)
+        left, place = left >> np.uint64(1), place + 1
+    return found
+
+
+@njit(cache=True)
+def _spread(near: Nearby, kept: Flags, away: Ints, most: Longs) -> bool:
+    """Raise `most` to the largest distance to the end among the states that everyday text leads to.
+
+    Whether that came to an end: it may grow and grow.
+    """
+    for _ in range(MAX_SWEEPS):
+        changed = False
+        for at in range(near.n_new):
+            far = max(most[at], np.int64(away[at])) if kept[at] != 0 else most[at]
+            for k in range(near.link_start[at], near.link_start[at + 1]):
+                inside = most[near.links[k, 0]]
+                if inside >= 0:
+                    far = max(far, inside + np.int64(near.links[k, 1]))
+            for e in range(near.edge_start[at], near.edge_start[at + 1]):
+                if kept[near.edges[e, 2]] != 0:
+                    far = max(far, most[near.edges[e, 2]])
+            changed = changed or far != most[at]
+            most[at] = far
+        if not changed:
+            return True
+    return False
 
 
 @njit(cache=True)
@@ -178,145 +265,3 @@ def _arriving(steps: Ints) -> Flags:
     for k in range(steps.shape[0]):
         arriving[steps[k, 1], k >> 6] |= np.uint64(1) << np.uint64(k & 63)
     return arriving
-
-
-@njit(cache=True)
-def _holding(states: Longs, row: Ints, held: Flags) -> Longs:
-    """Those of the states that hold a step."""
-    found, count = np.empty_like(states), 0
-    for state in states:
-        if held[row[state]].any():
-            found[count], count = state, count + 1
-    return found[:count]
-
-
-@njit(cache=True)
-def _reduce(
-    nfa: Nfa, arriving: Flags, start: Ints, needed: Flags, kept: Flags, states: Longs, row: Ints, held: Flags
-) -> bool:
-    """Take away the places (bits of `kept (n,)`) at which a state misses a step; whether there were any.
-
-    Of `states`, in descending order: later ones see at once what others lose, so that chains fall in one sweep.
-    """
-    own, changed = np.empty((1, needed.shape[1]), np.uint64), False
-    for state in states:
-        if kept[state] == 0:
-            continue
-        at = row[state]
-        left = kept[state] & _complete(needed, held, at)
-        if left != 0 and changed:
-            _own(nfa, arriving, start, kept, state, own, 0)
-            for word in range(held.shape[1]):
-                held[at, word] &= own[0, word] | _onward(nfa, row, held, state, word)
-            left &= _complete(needed, held, at)
-        changed = changed or left != kept[state]
-        kept[state] = left
-    return changed
-
-
-@njit(inline="always")
-def _complete(needed: Flags, held: Flags, state: int) -> np.uint64:
-    """The places (as bits) at which no step is missing."""
-    found = np.uint64(0)
-    for place in range(needed.shape[0]):
-        missing = np.uint64(0)
-        for word in range(held.shape[1]):
-            missing |= needed[place, word] & ~held[state, word]
-        if missing == 0:
-            found |= np.uint64(1) << np.uint64(place)
-    return found
-
-
-@njit(cache=True)
-def _hold(nfa: Nfa, arriving: Flags, start: Ints, kept: Flags, states: Longs, row: Ints, held: Flags) -> None:
-    """Fill `held (found, words)`: the steps that states, and what their jumps and calls lead to, take to kept ones."""
-    held[:] = 0
-    for state in states:
-        _own(nfa, arriving, start, kept, state, held, row[state])
-    linked = np.array([state for state in states if _is_linked(nfa, state)], np.int64)
-    changed = True
-    while changed:
-        changed = False
-        for state in linked:
-            for word in range(held.shape[1]):
-                more = held[row[state], word] | _onward(nfa, row, held, state, word)
-                changed = changed or more != held[row[state], word]
-                held[row[state], word] = more
-
-
-@njit(inline="always")
-def _is_linked(nfa: Nfa, state: int) -> bool:
-    """Whether jumps or calls lead on from a state."""
-    jump_start, call_start = nfa.jump_start, nfa.call_start
-    return bool(jump_start[state] < jump_start[state + 1] or call_start[state] < call_start[state + 1])
-
-
-@njit(inline="always")
-def _own(nfa: Nfa, arriving: Flags, start: Ints, kept: Flags, state: int, held: Flags, at: int) -> None:
-    """Fill row `at` of `held` with the steps that the edges of a state take to where it is kept."""
-    for word in range(held.shape[1]):
-        held[at, word] = 0
-    for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
-        places = kept[nfa.edge_target[e]]
-        if not nfa.live[nfa.edge_target[e]]:
-            places &= ~np.uint64(1)
-        first, stop = start[nfa.edge_low[e]], start[np.int64(nfa.edge_high[e]) + 1]
-        if places == 0 or first == stop:
-            continue
-        for word in range(first >> 6, ((stop - 1) >> 6) + 1):
-            low, high = max(first - 64 * word, 0), min(stop - 64 * word, 64)
-            between = (~np.uint64(0) << np.uint64(low)) & (~np.uint64(0) >> np.uint64(64 - high))
-            for place in range(arriving.shape[0]):
-                if places >> np.uint64(place) & np.uint64(1):
-                    held[at, word] |= arriving[place, word] & between
-
-
-@njit(inline="always")
-def _onward(nfa: Nfa, row: Ints, held: Flags, state: int, word: int) -> np.uint64:
-    """One word of what is held wherever the jumps and calls of a state lead."""
-    found = np.uint64(0)
-    for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
-        if row[nfa.jump_target[j]] >= 0:
-            found |= held[row[nfa.jump_target[j]], word]
-    for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
-        begin = nfa.begin[nfa.call_rule[c]]
-        if begin >= 0 and row[begin] >= 0:
-            found |= held[row[begin], word]
-    return found
-
-
-@njit(cache=True)
-def _spread(nfa: Nfa, start: Ints, kept: Flags, states: Longs) -> None:
-    """Enter the largest distance to the end among the states that everyday text leads to, unless it grows and grows."""
-    most = nfa.beyond.astype(np.int64)
-    for _ in range(MAX_SWEEPS):
-        changed = False
-        for state in states:
-            far = max(most[state], _farthest_onward(nfa, state, most))
-            if kept[state] != 0:
-                far = max(far, np.int64(nfa.farthest[state]))
-            for e in range(nfa.edge_start[state], nfa.edge_start[state + 1]):
-                if kept[nfa.edge_target[e]] != 0 and _everyday(nfa, start, e):
-                    far = max(far, most[nfa.edge_target[e]])
-            changed = changed or far != most[state]
-            most[state] = far
-        if not changed:
-            for state in states:
-                nfa.beyond[state] = min(most[state], FAR)
-                nfa.endless[state] = nfa.beyond[state] if kept[state] & np.uint64(1) != 0 else -1
-            return
-    kept[states] = 0
-
-
-@njit(inline="always")
-def _farthest_onward(nfa: Nfa, state: int, most: Longs) -> int:
-    """The largest distance behind jumps, and behind calls with what comes after their return; -1 for none."""
-    far = np.int64(-1)
-    for j in range(nfa.jump_start[state], nfa.jump_start[state + 1]):
-        far = max(far, most[nfa.jump_target[j]])
-    for c in range(nfa.call_start[state], nfa.call_start[state + 1]):
-        begin = nfa.begin[nfa.call_rule[c]]
-        inside = most[begin] if begin >= 0 else np.int64(-1)
-        if inside >= 0:
-            far = max(far, inside + np.int64(nfa.farthest[nfa.call_target[c]]))
-    return int(far)

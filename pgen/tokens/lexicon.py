@@ -109,8 +109,8 @@ def _lexicon(arrays: Arrays) -> Lexicon:
 class Desk:
     """What masks of one automaton are drawn up on: `memory` is that of a lexicon, and of this.
 
-    `draft (words,)` becomes the mask, `facts` are (whether a token is allowed, the largest `farthest` of the states
-    that allowed ones lead to or a bound on it, a code that equal masks share).
+    `draft (words,)` becomes the mask, whose bytes are `octets`; `facts` are (whether a token is allowed, the largest
+    `farthest` of the states that allowed ones lead to or a bound on it, a code that equal masks share).
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
@@ -120,6 +120,7 @@ class Desk:
         at, end = by.rows[1:, 0].tolist()
         self.memory: Memory = joined(lexicon.memory, by.rows, block)
         self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
+        self.octets = memoryview(block)[at : at + 4 * n_words]
         self.facts: NDArray[np.int64] = block[end : end + 24].view(np.int64)
 
 

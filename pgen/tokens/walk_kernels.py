@@ -17,6 +17,7 @@ from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
     CLASS_OF,
     DEAD,
+    EDGE_HIGH,
     EDGE_LOW,
     EDGE_START,
     OK,
@@ -327,7 +328,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
     byte, only, begin = octets(lexicon, levels), ints(lexicon, levels + 1), ints(lexicon, levels + 2)
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
     farthest, any_allowed, largest, last = ints(memory, STATE_FARTHEST), facts[0], facts[1], np.int32(-1)
-    edge_start, edge_low = ints(memory, EDGE_START), octets(memory, EDGE_LOW)
+    edge_start, edge_low, edge_high = ints(memory, EDGE_START), octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
     one, two, three, four, five = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
     top, source, run, member, left = np.uint64(0), np.uint64(state), NOWHERE, np.int64(-1), np.int64(0)
@@ -351,7 +352,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
                 member, left = run_from(memory, np.int64(source), np.int64(symbol), np.int64(target))
                 run = target if member >= 0 else NOWHERE
         here, node = node, node + one
-        inside = target == run and takes(memory, member, np.int64(symbol))
+        inside = target == run and takes(edge_start, edge_low, edge_high, member, symbol)
         if target == DEAD or (inside and left == 0):
             continue
         token = only[here]
