@@ -12,7 +12,7 @@ become rules, which edges call. Linear in the number of edges; past `Limits.edge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -37,7 +37,7 @@ from pgen.automata.reachability import trim
 from pgen.automata.rules import normal_form
 from pgen.automata.sharing import MAX_LOOP, Sharing, is_atom, shared_parts
 from pgen.automata.spellings import spelled
-from pgen.automata.tape import Tape
+from pgen.automata.tape import COLON, Tape
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.limits import current
@@ -288,34 +288,11 @@ class Builder:
         return symbol, colon.data if symbol is None and isinstance(colon, ir.Literal) else b""
 
     def _listed_at_will(self, node: ir.Fields, start: int, end: int) -> None:
-        (symbol, fixed), tape = self._colon(node.colon), self._tape
-        symbols = [self._call(value) for value in node.values]
-        for i, here, onward in self._ways_at_will(node.separator, node.kinds, start, end):
-            if word := node.words[i]:
-                before, here = here, tape.new(1 if fixed else 2)
-                tape.word(word + fixed, before, here)
-                if not fixed:
-                    self._put(node.colon, symbol, here, here + 1)
-                    here += 1
-            self._put(node.values[i], symbols[i], here, onward)
-
-    def _ways_at_will(self, separator: ir.Node, kinds: str, start: int, end: int) -> Iterable[tuple[int, int, int]]:
-        """Where items come, by the set (bits) of those that came and cannot come again; lays the separators."""
-        once, symbol = [i for i, kind in enumerate(kinds) if kind in "1?"], self._call(separator)
-        many = [i for i, kind in enumerate(kinds) if kind in "*+"]
-        needed = sum(1 << bit for bit, i in enumerate(once) if kinds[i] == "1")
-        n_sets = 1 << len(once)
-        now = self._tape.new(2 * n_sets)
-        begun = now + n_sets
-        self._tape.jump(start, now)
-        for came in range(n_sets):
-            left = [(i, 1 << bit) for bit, i in enumerate(once) if not came >> bit & 1]
-            yield from ((i, now + came, begun + (came | bit)) for i, bit in left)
-            yield from ((i, now + came, begun + came) for i in many)
-            if came & needed == needed:
-                self._tape.jump(begun + came, end)
-            if left or many:
-                self._put(separator, symbol, begun + came, now + came)
+        symbols, colon = [self._call(value) for value in node.values], self._colon(node.colon)
+        frame = (start, end, self._call(node.separator), *colon)
+        for part, here, onward in self._tape.at_will(node.words, node.kinds, symbols, frame):
+            value = node.values[part] if part >= 0 else node.colon if part == COLON else node.separator
+            self._waiting.append((value, here, onward))
 
 
 _LAY: dict[type[ir.Node], Callable[[Builder, Any, int, int], None]] = {

@@ -45,7 +45,7 @@ def run_from(memory: Memory, state: int, symbol: int, after: int) -> tuple[int, 
     following = np.int64(ints(memory, EDGE_TARGET)[ints(memory, EDGE_START)[member]])
     if not _same_but(memory, state, member, after, following):
         return -1, 0
-    return member, np.int64(ints(memory, STEPS)[member])
+    return member, int(np.int64(ints(memory, STEPS)[member]))
 
 
 @njit(inline="always")
@@ -83,10 +83,10 @@ def _steps(memory: Memory, member: int) -> int:
     """How many steps an NFA state is from the end of its run, 0 if it is in none; noted for its rest, too."""
     steps = ints(memory, STEPS)
     if steps[member] == UNMARKED:
-        here, left = member, np.int64(_length(memory, member))
+        here, left = member, int(np.int64(_length(memory, member)))
         steps[here] = left
         while left > 1:
-            here, left = np.int64(ints(memory, EDGE_TARGET)[ints(memory, EDGE_START)[here]]), left - 1
+            here, left = int(np.int64(ints(memory, EDGE_TARGET)[ints(memory, EDGE_START)[here]])), left - 1
             steps[here] = left
     return int(steps[member])
 

@@ -22,6 +22,11 @@ Frame = tuple[int, int, int | None, int | None, bytes]
 """Between which states items are listed, the symbols that call separator and colon, and a colon that is a word."""
 
 
+Way = tuple[int, int, int]
+"""The number of an item, or what else is to be laid, between which states."""
+COLON, SEPARATOR = -1, -2
+
+
 class Listed(NamedTuple):
     """States of a list: item i runs from `now + i` to `begun + i`, its value from `values[i]`."""
 
@@ -89,6 +94,50 @@ class Tape:
             items.extend((begin, symbol or 0, length, kind))
         self.n_states = state
         return Listed(first + count - 1, now, values)
+
+    def at_will(self, words: Sequence[bytes], kinds: str, symbols: Sequence[int | None], frame: Frame) -> list[Way]:
+        """Items in any order; of each a word, a colon and a value, or the value alone. For each set (bits) of items
+        that came and cannot come again there is a state in which the next one begins, and one behind the item.
+
+        Returns what has no symbol, to be laid by the caller.
+        """
+        start, end, separator, colon, fixed = frame
+        once = [(i, 1 << bit) for bit, i in enumerate(i for i, kind in enumerate(kinds) if kind in "1?")]
+        many = [(i, 0) for i, kind in enumerate(kinds) if kind in "*+"]
+        needed, n_sets = sum(bit for i, bit in once if kinds[i] == "1"), 1 << len(once)
+        now, apart = self.new(2 * n_sets), list[Way]()
+        begun, places = now + n_sets, [self._noted(word + fixed if word else b"") for word in words]
+        self._n_copied -= sum(length for _, length in places)
+        self.jump(start, now)
+        for came in range(n_sets):
+            ways = [(i, bit) for i, bit in once if not came & bit] + many
+            for i, bit in ways:
+                here, (place, length) = now + came, places[i]
+                if length:
+                    state = self.n_states
+                    self._words.extend((here, state, state + 1, place, length))
+                    self.n_states = state + length if fixed else state + length + 1
+                    self._n_copied += length
+                    here = state if fixed else self.n_states - 1
+                    if not fixed:
+                        self._way(COLON, colon, state, here, apart)
+                self._way(i, symbols[i], here, begun + (came | bit), apart)
+            if came & needed == needed:
+                self.jump(begun + came, end)
+            if ways:
+                self._way(SEPARATOR, separator, begun + came, now + came, apart)
+        return apart
+
+    def _noted(self, word: bytes) -> tuple[int, int]:
+        """Where a word lies that may be laid several times, and its length."""
+        self._data += word
+        return len(self._data) - len(word), len(word)
+
+    def _way(self, part: int, symbol: int | None, here: int, onward: int, apart: list[Way]) -> None:
+        if symbol is None:
+            apart.append((part, here, onward))
+        else:
+            self._edges.extend((here, symbol, symbol, onward))
 
     def copy(self, part: Fragment, start: int, end: int) -> None:
         """A fragment between two states; its rules are left out."""

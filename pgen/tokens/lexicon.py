@@ -120,7 +120,7 @@ class Desk:
         at, end = by.rows[1:, 0].tolist()
         self.memory: Memory = joined(lexicon.memory, by.rows, block)
         self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
-        self.octets = memoryview(block)[at : at + 4 * n_words]
+        self.octets = block.data[at : at + 4 * n_words]
         self.facts: NDArray[np.int64] = block[end : end + 24].view(np.int64)
 
 

@@ -169,11 +169,15 @@ def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Int
             node = np.uint64(end[node])
             continue
         scratch[depth], scratch[half + depth] = target, before
-        if only[node] != NONE and live[np.uint64(target)]:
-            allow(lexicon, np.int64(SLICED), np.int64(node), mask)
+        token = only[node]
+        if token != NONE and live[np.uint64(target)]:
+            if token >= 0:
+                mask[np.uint64(token) >> np.uint64(5)] |= np.uint32(1) << np.uint32(token & 31)
+            else:
+                allow(lexicon, np.int64(SLICED), np.int64(node), mask)
             if target != last:
                 largest, last = max(largest, np.int64(farthest[np.uint64(target)])), target
-        elif only[node] != NONE:
+        elif token != NONE:
             forbid(lexicon, first[node], first[node + one], mask)
         node += one
     facts[1] = max(largest, endless_bound(memory, state))

@@ -1,14 +1,19 @@
 """Endless states decide how masks are computed, not what they are: against the acceptor, character by character."""
 
 import random
+from itertools import permutations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import pgen
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD, FAR, UNMARKED
 from pgen.automata.nfa import fragment
+from pgen.language import ir
+from pgen.language.base import Language
 from pgen.tokens import Vocabulary
 from pgen.tokens.endless import mark_endless
 from pgen.tokens.lexicon import lexicon_of
@@ -18,6 +23,15 @@ WORDS = ["".join(RNG.choices("etaoin stame", k=RNG.randint(1, 20))).encode() for
 WORDS += [word + ending for word in WORDS[:120] for ending in (b'"', b'":', "é".encode(), "日本".encode(), b"\xe6\x97")]
 TOKENS = list(dict.fromkeys([bytes([b]) for b in range(256)] + WORDS))
 VOCABULARY = Vocabulary([*TOKENS, b""], eos=len(TOKENS))
+
+ANY = ((0x20, 0x21), (0x23, 0x5B), (0x5D, 0xD7FF), (0xE000, 0x10FFFF))
+"""The everyday characters."""
+WAYS = {
+    "any": ANY,
+    "some": ((ord("a"), ord("s")),),
+    "others": ((0x20, 0x60), (ord("t"), 0x10FFFF)),
+    "quote": ((34, 34),),
+}
 
 NAMES = {name: {"type": "integer"} for name in ("name", "names", "team", "tea", "state", "é", "日本")}
 OPEN = {"type": "object", "properties": NAMES, "additionalProperties": {"type": "string"}}
@@ -34,6 +48,17 @@ LANGUAGES = {
     "not empty, open at the end": pgen.Regex(r'"[^"\\\x00-\x1f]+'),
     "but one character": pgen.Regex(r"[^本]*"),
     "but one after a while": pgen.Regex(r"[eta]{2,6}[^本]*|[^e]*"),
+    "at once, or at length": Language(
+        ir.network(
+            [(0, WAYS["quote"], 10), (0, ANY, 1), (1, ANY, 1), *((i, ((120, 120),), i + 1) for i in range(1, 10))],
+            [0],
+            [10],
+        ),
+        description="graph",
+    ),
+    "at once, or by a rule": pgen.Grammar(
+        'start: "(" (inner "xxxxxxxxx" | "z")\ninner: "\\"" inner "\\"" | /[^"\\x00-\\x1f]+/'
+    ),
     "grammar": pgen.Grammar('start: "(" start ")" | QUOTED\nQUOTED: /"[^"]*"/'),
     "grammar of all texts": pgen.Grammar("start: | /(?s:.)/ start"),
 }
@@ -64,12 +89,14 @@ def test_masks_equal_completability(name):
         state, prefix = automaton.advance(state, token), prefix + TOKENS[token]
 
 
-@pytest.mark.parametrize("name", ["names", "required behind", "text", "grammar"])
+@pytest.mark.parametrize(
+    "name", ["names", "required behind", "text", "grammar", "at once, or at length", "at once, or by a rule"]
+)
 @pytest.mark.parametrize("budget", range(1, 24, 2))
 def test_budgets(name, budget):
     """What a mask takes for granted about distances is a bound: no token is allowed that does not fit."""
     automaton = LANGUAGES[name].compile(VOCABULARY)
-    for beginning in ('"te', '{"nam', '{"nox', '("te'):
+    for beginning in ("", '"te', '{"nam', '{"nox', '("te', "(", '("y'):
         try:
             state = automaton.run([TOKENS.index(bytes([byte])) for byte in beginning.encode()])
         except pgen.PgenError:
@@ -117,3 +144,42 @@ def test_everyday_text_never_leaves_endless_states(name):
             # On their own, states of rules that end in a call of another have nowhere to return to.
             alone = dfa.table.farthest[dfa.entered(member)] == FAR
             assert alone or dfa.table.farthest[state] <= dfa.nfa.endless[member], (member, text)
+
+
+def test_what_no_tokens_complete_is_not_endless():
+    """The first byte of "€" comes in no token but one that goes on: everyday text may lead on, but to no end."""
+    tokens = [token for token in TOKENS if token != b"\xe2"] + ["€b".encode()]
+    vocabulary = Vocabulary([*tokens, b""], eos=len(tokens))
+    automaton = pgen.Regex(r'[^"\\\x00-\x1f]*€|state').compile(vocabulary)
+    allowed = {tokens[v] for v in automaton.allowed_tokens(automaton.start).tolist()}
+    assert allowed == {token for token in tokens if b"state".startswith(token)}
+
+
+def masks_of_graph_are_right(edges, start, end, prefix):
+    network = ir.network([(source, WAYS[way], target) for source, way, target in edges], [start], [end])
+    language = Language(network, description="graph")
+    if language.completable(prefix.encode()):
+        automaton = language.compile(VOCABULARY)
+        state = automaton.run(VOCABULARY.encode(prefix))
+        expected = {v for v, token in enumerate(TOKENS) if language.completable(prefix.encode() + token)}
+        assert set(automaton.allowed_tokens(state).tolist()) - {len(TOKENS)} == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 6), st.sampled_from(["any", "any", "any", *WAYS]), st.integers(0, 6)),
+        min_size=3,
+        max_size=14,
+    ),
+    st.sampled_from(["", "t", "te", "日"]),
+)
+def test_masks_of_random_graphs(edges, prefix):
+    masks_of_graph_are_right(edges, 0, 6, prefix)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(5)))[::7])
+def test_masks_of_a_chain_numbered_in_any_order(order):
+    """What one state loses reaches the others only later where they are numbered the other way around."""
+    first, second, third, fourth, last = order
+    edges = [(first, "any", second), (second, "any", third), (third, "any", fourth), (fourth, "some", last)]
+    masks_of_graph_are_right(edges, first, last, "")

@@ -59,7 +59,7 @@ def test_states_with_equal_masks_share_one() -> None:
 
 def test_masks_with_one_code_stay_apart() -> None:
     automaton = pgen.Regex("ab").compile(VOCABULARY)
-    one, other = bytes(36), bytes([1, *bytes(35)])
+    one, other = memoryview(bytes(36)), memoryview(bytes([1, *bytes(35)]))
     assert automaton._shared(7, one).tobytes() == one
     assert automaton._shared(7, other).tobytes() == other
     assert automaton._shared(7, other) is automaton._shared(7, other)

@@ -103,8 +103,14 @@ class Graph:
                 return NONE if at < least else tails.both if at_both else tails.low
             return tails.high if at == most else tails.free if at >= least + (to_low < 0) else NONE
 
+        chain = self._chains.setdefault((tails.free, -1, 9), [tails.free])
+
         def free(at: int, to_low: int, to_high: int) -> int:
-            return self.free(least - at + (to_low < 0), most - at - (to_high > 0), tails.free)
+            length = most - at - (to_high > 0)
+            # What this is asked for most.
+            if at >= least + (to_low < 0) and 0 <= length < len(chain) and tails.free:
+                return chain[length]
+            return self.free(least - at + (to_low < 0), length, tails.free)
 
         # Bounds that all integers of their lengths keep need no states.
         if tails.low == tails.free != NONE and low == 10 ** (least - 1):
@@ -200,9 +206,9 @@ class _Comparison:
             return self._apart(at, first)
         if to_low and to_high:
             return [(first, 9, self._free(at + 1, to_low, to_high))]
-        digit = int((self._upper if to_low else self._lower)[at])
-        same = (self._highs if to_low else self._lows)[at + 1]
-        ways = [(digit, digit, same)]
+        text, states = (self._upper, self._highs) if to_low else (self._lower, self._lows)
+        digit = int(text[at])
+        ways = [(digit, digit, states[at + 1])]
         if digit > first:
             ways.append((first, digit - 1, self._free(at + 1, to_low or -1, to_high or -1)))
         if digit < 9:

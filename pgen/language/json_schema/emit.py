@@ -71,6 +71,7 @@ class Emitter:
     _names: dict[tuple[Lazy, int], str] = field(default_factory=dict)
     _unwritten: list[tuple[str, Lazy, int, int]] = field(default_factory=list)
     _later: dict[Shape, ir.Node] = field(default_factory=dict)
+    _met: dict[int, tuple[Shape, ir.Node]] = field(default_factory=dict)
 
     def text(self, shape: Shape) -> ir.Node:
         """Whole JSON texts of the values of `shape`."""
@@ -101,11 +102,15 @@ class Emitter:
 
     def _put_off(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
         """The texts of the values of `shape`, to be written later unless they are constants."""
-        shape = shape.resolved()
-        node = self._later.get(shape) or self.common.get(shape)
-        if node is None:
-            node = self._later[shape] = self._to_be_written(shape, lengths)
-        return node
+        # Most shapes that come again are one and the same object, which takes no comparison to see.
+        known = self._met.get(id(shape))
+        if known is None:
+            resolved = shape.resolved()
+            node = self._later.get(resolved) or self.common.get(resolved)
+            if node is None:
+                node = self._later[resolved] = self._to_be_written(resolved, lengths)
+            known = self._met[id(shape)] = shape, node
+        return known[1]
 
     def _to_be_written(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
         n_bytes = 0 if {Constant}.issuperset(map(type, shape.expanded())) else lengths.of(shape)

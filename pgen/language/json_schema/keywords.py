@@ -19,6 +19,8 @@ class SchemaWarning(UserWarning):
 
 Check = Callable[[Any], bool]
 
+_DICT, _STR = frozenset({dict}), frozenset({str})
+
 
 def is_number(value: Any) -> bool:
     """Whether a JSON value is a number (booleans are not)."""
@@ -38,7 +40,10 @@ def _is_schemas(value: Any) -> bool:
 
 
 def _is_schema_map(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_schema, value.values()))
+    # Nearly all are plain dicts, which takes no call for each of them to see.
+    if not isinstance(value, dict):
+        return False
+    return _DICT.issuperset(map(type, value.values())) or all(map(_is_schema, value.values()))
 
 
 def _is_string(value: Any) -> bool:
@@ -46,7 +51,7 @@ def _is_string(value: Any) -> bool:
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_string, value)) and len(set(value)) == len(value)
+    return isinstance(value, list) and _STR.issuperset(map(type, value)) and len(set(value)) == len(value)
 
 
 def _is_name_map(value: Any) -> bool:
@@ -126,10 +131,11 @@ def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapp
     """The keywords of a schema that its draft knows; raises on those of a wrong type, warns of likely mistakes."""
     if dialect.lone_references and "$ref" in schema:
         schema = {"$ref": schema["$ref"]}
-    known = {}
+    known, keywords, special = {}, dialect.keywords, dialect is DRAFT_4
     for name, value in schema.items():
-        if name in dialect.keywords:
-            if name != "type" or not isinstance(value, str):
+        if name in keywords:
+            # What most schemas say is right, which takes no further call to see.
+            if special or not _CHECKS[name][1](value):
                 _check_value(name, value, pointer, dialect)
             known[name] = value
         elif name not in _ANNOTATIONS:

@@ -75,7 +75,7 @@ def number(shape: NumberShape) -> ir.Node:
 def constant(value: float | bool | None) -> ir.Node:
     """`true`, `false`, `null`, or a number as `json.dumps` writes it: integer and float if these are equal."""
     if value is None or isinstance(value, bool):
-        return ir.literal(json.dumps(value))
+        return ir.literal("null" if value is None else "true" if value else "false")
     forms = {json.dumps(value), "-0", "-0.0"} if value == 0 else {json.dumps(value)}
     if abs(value) <= sys.float_info.max and float(value) == value:
         forms.add(json.dumps(float(value)))

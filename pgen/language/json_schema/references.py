@@ -8,6 +8,7 @@ than the steps of a JSON pointer. Nothing outside the document is ever fetched.
 from __future__ import annotations
 
 import marshal
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
@@ -39,6 +40,10 @@ MAPS = ["properties", "patternProperties", "dependentSchemas", "dependencies", "
 
 _DRAFTS = ("http://json-schema.org/", "https://json-schema.org/")
 
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_SURELY_A_URI = re.compile(r"[A-Za-z0-9_~/.:#%+,;=@!$&'()*?-]*")
+"""URI references of these characters alone can be joined: what is refused are brackets and letters of other scripts."""
+
 _RESOURCES = "(resources)"
 """Under which name the resources that come with a document stand in pointers."""
 
@@ -64,19 +69,21 @@ class Document:
             place, uri = f"/{_RESOURCES}/{i}", urldefrag(uri).url
             self._resources[uri], self._bases[place] = place, uri
             waiting.append((resource, place, uri))
-        inner = bool(resources) or self._names_parts()
+        data = marshal.dumps(root, 0) if isinstance(root, dict) else b""
+        inner = bool(resources) or self._names_parts(data)
+        # Where nothing refers to anything, what things are called only has to be well-formed.
+        self._refers = bool(resources) or any(marshal.dumps(word, 0) in data for word in _REFERENCES)
         while waiting:
             schema, pointer, base = waiting.pop()
             base = self._index(schema, pointer, base)
             if inner:
                 waiting += ((part, pointer + step, base) for part, step in subschemas(schema))
 
-    def _names_parts(self) -> bool:
+    def _names_parts(self, data: bytes) -> bool:
         """Whether something below the root may have a name of its own; told from its bytes, which is much faster."""
-        if not isinstance(self.root, dict):
-            return False
-        data, words = marshal.dumps(self.root, 0), (self.dialect.identifier, "$anchor", "$dynamicAnchor")
-        return sum(data.count(marshal.dumps(word, 0)) for word in words) > sum(word in self.root for word in words)
+        words = (self.dialect.identifier, "$anchor", "$dynamicAnchor")
+        count = sum(data.count(marshal.dumps(word, 0)) for word in words)
+        return count > 0 and count > sum(word in self.root for word in words)
 
     def _index(self, schema: Any, pointer: str, base: str) -> str:
         """Remember what a schema is called; the base URI inside it."""
@@ -88,6 +95,8 @@ class Document:
             raise InvalidLanguage(
                 f"{identifier} must be a string, not {named!r:.80}", pointer=f"{pointer}/{identifier}"
             )
+        if not self._refers and isinstance(named, str) and _SURELY_A_URI.fullmatch(named):
+            return named
         if isinstance(named, str) and not (self.dialect.lone_references and "$ref" in schema):
             uri, fragment = urldefrag(_joined(base, named, f"{pointer}/{identifier}"))
             if fragment and self.dialect.lone_references:

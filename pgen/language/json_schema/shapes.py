@@ -42,7 +42,10 @@ class Constant:
     def value(self) -> Value:
         if self.text[0] == '"' and "\\" not in self.text:
             return self.text[1:-1]
-        return json.loads(self.text)
+        return _WORDS[self.text] if self.text in _WORDS else json.loads(self.text)
+
+
+_WORDS: dict[str, Value] = {"null": None, "true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class ObjectShape:
     """Objects with declared properties in order, then extra ones that satisfy every rule of `extras`.
 
     Every required name is among `properties`. `names` is the shape of all names,
-    `pointer` where the number of properties is bounded in the schema.
+    `pointer` where the number of properties is bounded in the schema. The hash is computed once.
     """
 
     properties: tuple[tuple[str, Shape], ...] = ()
@@ -104,6 +107,14 @@ class ObjectShape:
     low: int = 0
     high: int | None = None
     pointer: str = field(default="", compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        fields = self.properties, self.required, self.extras, self.names, self.low, self.high
+        object.__setattr__(self, "_hash", hash(fields))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,8 @@ def _of_constant(value: Value) -> int:
         return 2 + max(0, len(value) - 1) + sum(map(_of_constant, value))
     if isinstance(value, dict):
         return 2 + max(0, len(value) - 1) + sum(_of_constant(name) + 1 + _of_constant(v) for name, v in value.items())
+    if value is None or isinstance(value, bool):
+        return 5 if value is False else 4
     return shortest_member(constant(value))
 
 
