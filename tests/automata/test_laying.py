@@ -1,6 +1,7 @@
 """Pieces whose parts are shared by identity as they are met, against the same nodes without any rules."""
 
 import random
+from itertools import product
 
 import pytest
 
@@ -83,3 +84,34 @@ def test_what_an_earlier_body_has_becomes_a_rule_when_it_comes_again():
     for word, n_rules in (("a", 0), ("b", 1), ("c", 1)):
         builder.lay_apart(ir.Concat((ir.literal(word), part)))
         assert len(builder.parts) == n_rules
+
+
+PLAIN = ir.literal("v")
+MANY = ir.union(*(ir.literal(word) for word in ("vvvvvvv", "wwwwwww", "xxxxxxx")))
+"""Large enough to become a rule."""
+
+
+@pytest.mark.parametrize(("colon", "said"), [(ir.literal(":"), ":"), (ir.chars([(58, 59)]), ";"), (ir.literal(""), "")])
+@pytest.mark.parametrize(("separator", "between"), [(ir.literal(","), ","), (ir.chars([(44, 45)]), "-")])
+@pytest.mark.parametrize(("value", "chosen"), [(PLAIN, "v"), (MANY, "wwwwwww")])
+@pytest.mark.parametrize("kinds", ["1?*", "11?", "??", "1*", "?1?", "*", "1"])
+def test_items_in_any_order(colon, said, separator, between, value, chosen, kinds):
+    """Every sequence of up to four items, by how often which of them come; the last item has no word."""
+    words = ["a", "ba", "c"][: len(kinds) - 1]
+    items = [(word.encode(), value, kind) for word, kind in zip(words, kinds, strict=False)]
+    node = ir.fields(separator, colon, [*items, (b"", ir.literal("!"), kinds[-1])], in_order=False)
+    texts = [word + said + chosen for word in words] + ["!"]
+    whole = [LazyDFA(Growth(node)), LazyDFA(fragment(node, share=False)), LazyDFA(fragment(node))]
+    for sequence in (s for n in range(5) for s in product(range(len(kinds)), repeat=n)):
+        counts = [sequence.count(i) for i in range(len(kinds))]
+        right = all(
+            count == 1 if kind == "1" else count < 2 if kind == "?" else True
+            for count, kind in zip(counts, kinds, strict=True)
+        )
+        text = between.join(texts[i] for i in sequence).encode()
+        for dfa in whole:
+            state = dfa.run(dfa.start, text)
+            assert (state > 0 and dfa.is_accepting(state)) == (right and len(sequence) > 0), text
+            for wrong in {text.replace(said.encode(), 2 * said.encode()), text.replace(said.encode(), b"")} - {text}:
+                state = dfa.run(dfa.start, wrong)
+                assert state == 0 or not dfa.is_accepting(state), wrong
