@@ -146,13 +146,22 @@ def test_everyday_text_never_leaves_endless_states(name):
             assert alone or dfa.table.farthest[state] <= dfa.nfa.endless[member], (member, text)
 
 
-def test_what_no_tokens_complete_is_not_endless():
-    """The first byte of "€" comes in no token but one that goes on: everyday text may lead on, but to no end."""
-    tokens = [token for token in TOKENS if token != b"\xe2"] + ["€b".encode()]
-    vocabulary = Vocabulary([*tokens, b""], eos=len(tokens))
-    automaton = pgen.Regex(r'[^"\\\x00-\x1f]*€|state').compile(vocabulary)
-    allowed = {tokens[v] for v in automaton.allowed_tokens(automaton.start).tolist()}
-    assert allowed == {token for token in tokens if b"state".startswith(token)}
+WITHOUT_EURO = [token for token in TOKENS if token != b"\xe2"] + ["€b".encode()]
+"""The first byte of "€" comes in no token but one that goes on: texts may lead to where it is needed, but to no end."""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "possible"),
+    [
+        (r'[^"\\\x00-\x1f]*€|state', "state"),
+        # A quote leads on from the first state, too, where the mask of those after it is begun with.
+        (r'[^"\\\x00-\x1f]+"z|"€z', r'[^"\\\x00-\x1f]+"z'),
+    ],
+)
+def test_what_no_tokens_complete_is_not_allowed(pattern, possible):
+    automaton = pgen.Regex(pattern).compile(Vocabulary([*WITHOUT_EURO, b""], eos=len(WITHOUT_EURO)))
+    allowed = {WITHOUT_EURO[v] for v in automaton.allowed_tokens(automaton.start).tolist()}
+    assert allowed == {token for token in WITHOUT_EURO if pgen.Regex(possible).completable(token)}
 
 
 def masks_of_graph_are_right(edges, start, end, prefix):
