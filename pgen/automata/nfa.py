@@ -257,13 +257,6 @@ class Builder:
             inside.lay_apart(node)
         return copies(inside.fragment(NO_STATES), low, high)
 
-    def _put(self, part: ir.Node, symbol: int | None, start: int, end: int) -> None:
-        """A part, which is a rule if it has a symbol."""
-        if symbol is None:
-            self._waiting.append((part, start, end))
-        else:
-            self._tape.edge(start, symbol, symbol, end)
-
     def _listed(self, node: ir.Fields, start: int, end: int) -> None:
         """Items in order; those values, colons and separators that are no calls wait."""
         symbols, colon, fixed = [self._call(value) for value in node.values], *self._colon(node.colon)

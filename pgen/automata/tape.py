@@ -96,10 +96,10 @@ class Tape:
         return Listed(first + count - 1, now, values)
 
     def at_will(self, words: Sequence[bytes], kinds: str, symbols: Sequence[int | None], frame: Frame) -> list[Way]:
-        """Items in any order; of each a word, a colon and a value, or the value alone. For each set (bits) of items
-        that came and cannot come again there is a state in which the next one begins, and one behind the item.
+        """Items in any order; of each a word, a colon and a value, or the value alone.
 
-        Returns what has no symbol, to be laid by the caller.
+        For each set (bits) of items that came and cannot come again there is a state in which the next one begins, and
+        one behind the item. Returns what has no symbol, to be laid by the caller.
         """
         start, end, separator, colon, fixed = frame
         once = [(i, 1 << bit) for bit, i in enumerate(i for i, kind in enumerate(kinds) if kind in "1?")]
@@ -107,6 +107,7 @@ class Tape:
         needed, n_sets = sum(bit for i, bit in once if kinds[i] == "1"), 1 << len(once)
         now, apart = self.new(2 * n_sets), list[Way]()
         begun, places = now + n_sets, [self._noted(word + fixed if word else b"") for word in words]
+        # The words are among the data once, but each is laid several times: `n_edges` counts data and copies.
         self._n_copied -= sum(length for _, length in places)
         self.jump(start, now)
         for came in range(n_sets):
