@@ -19,7 +19,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pgen.automata.arrays import EDGES, RULES, UNWRITTEN, Piece, Store
+from pgen.automata.arrays import RULES, UNWRITTEN, Piece, Store
 from pgen.automata.laying import PieceBuilder, Rules
 from pgen.automata.nfa import text_fragment
 from pgen.automata.pieces import CALL, NO_STATES, Fragment, as_edges, as_jumps
@@ -84,7 +84,7 @@ def _ground(stock: ir.Stock) -> tuple[Store, Rules]:
     store = Store.empty([ROOM] * 5, _CLASSES)
     store.add(Piece(call, np.zeros(2, np.int32), NO_STATES, np.zeros(1, np.int32), len(rules.parts)))
     writer = _Writer(rules)
-    writer.write_from(WHOLE + 1, UNREACHABLE, store)
+    writer.write_from(WHOLE + 1, UNREACHABLE, store, stock.shared)
     return store.with_room((store.counts + ROOM).tolist()), writer.rules
 
 
@@ -95,13 +95,16 @@ class _Writer:
         self.rules = Rules(rules.numbers.copy(), rules.parts.copy(), rules.costs.copy())
         self._n_edges = 0
 
-    def write_from(self, rule: int, n_edges: int, store: Store) -> None:
-        """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges."""
+    def write_from(self, rule: int, n_edges: int, store: Store, shared: tuple[ir.Node, ...] = ()) -> None:
+        """Put in the pieces of a rule, of those it mentions and of those after it, up to about so many edges.
+
+        Parts that are `shared` become rules as soon as the first piece, whose states come first, is laid.
+        """
         begun = store.nfa.begin[: store.counts[RULES]].tolist()
         waiting = deque([number for number in range(rule, len(begun)) if begun[number] == UNWRITTEN])
-        waiting += [number for number in range(rule) if begun[number] == UNWRITTEN]
+        waiting += [number for number in range(WHOLE + 1, rule) if begun[number] == UNWRITTEN]
         try:
-            self._write_some(waiting, n_edges, store)
+            self._write_some(waiting, n_edges, store, shared)
         except LimitExceeded:
             if not n_edges:
                 raise
@@ -109,21 +112,16 @@ class _Writer:
             if store.nfa.begin[rule] == UNWRITTEN:
                 self.write_from(rule, 0, store)
 
-    def _write_some(self, waiting: deque[int], n_edges: int, store: Store) -> None:
-        """Put in the first ones of these rules in one piece; those with intersections come alone."""
+    def _write_some(self, waiting: deque[int], n_edges: int, store: Store, shared: tuple[ir.Node, ...]) -> None:
+        """Put in the first ones of these rules in one piece."""
         builder, begins, parts = PieceBuilder(self.rules, self._n_edges), dict[int, int](), self.rules.parts
         while waiting and builder.n_laid <= n_edges:
             number, known = waiting.popleft(), len(parts)
-            if not isinstance(part := parts[number], ir.Later):
-                # It has come in a piece of its own.
-                continue
-            body = part.write()
-            if ir.has_boolean(body):
-                before = int(store.counts[EDGES])
-                store.add(self.piece(number, body))
-                n_edges -= int(store.counts[EDGES]) - before
-            else:
-                begins[number] = builder.lay_apart(body)
+            later = parts[number]
+            assert isinstance(later, ir.Later), "only such parts wait"
+            begins[number] = builder.lay_apart(later.write())
+            for part in shared:
+                builder.share(part)
             # What the rule mentions comes before what comes after it.
             waiting.extendleft(range(len(parts) - 1, known - 1, -1))
         if begins:

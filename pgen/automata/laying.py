@@ -1,14 +1,12 @@
 """Bodies of rules laid one after another, their parts shared by identity as they are met.
 
-A part of some size that comes again as one and the same object becomes a rule of the piece. Larger parts are laid
-before smaller ones, so that all places of a part are known before it is laid: no walk beforehand is needed, nor any
-digest. A part that was laid for an earlier body becomes a rule when it comes again. Parts to be written later
-(`ir.Later`) are rules from when they are mentioned. Linear in the bodies, and n log n in their large parts.
+A part of some size becomes a rule of the piece when it comes again as one and the same object: no walk beforehand is
+needed, nor any digest, and few sizes. Parts to be written later (`ir.Later`) are rules from when they are mentioned.
+Linear in the bodies.
 """
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from pgen.automata.nfa import Builder
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 from pgen.automata.reachability import distances_with_calls
-from pgen.automata.sharing import MIN_SIZE, is_atom
+from pgen.automata.sharing import MAX_ATOM, MIN_SIZE
 from pgen.automata.tape import written
 from pgen.language import ir
 
@@ -45,19 +43,16 @@ class Rules(NamedTuple):
 
 
 class PieceBuilder(Builder):
-    """Lays bodies that call earlier rules; `parts` are its own rules, which begin at `begins`."""
+    """Lays bodies that call earlier rules; `parts` are its own rules, which begin at `begins`, if it `shares` any."""
 
-    def __init__(self, rules: Rules, n_edges: int) -> None:
+    def __init__(self, rules: Rules, n_edges: int, shares: bool = True) -> None:
         super().__init__()
         self.n_edges = n_edges
         self.parts: list[ir.Node] = []
         self.begins: list[int] = []
-        self._rules = rules
+        self._rules, self._shares = rules, shares
         self._own: dict[int, int] = {}
-        self._places: dict[int, list[tuple[int, int]]] = {}
-        self._large: list[tuple[int, int, ir.Node]] = []
         self._laid: dict[int, ir.Node] = {}
-        self._n_met = 0
 
     @property
     def n_laid(self) -> int:
@@ -67,13 +62,10 @@ class PieceBuilder(Builder):
     def lay_apart(self, node: ir.Node) -> int:
         """Lay a node between two new states, the first of which is returned; the other follows it."""
         start = self._tape.new(2)
-        self._expand(node, start, start + 1)
-        while True:
-            while self._waiting:
-                self._visit(*self._waiting.pop())
-            if not self._large:
-                return start
-            self._settle(heappop(self._large)[2])
+        self._lay(node, start, start + 1)
+        while self._waiting:
+            self._visit(*self._waiting.pop())
+        return start
 
     def measured(self, starts: NDArray[np.int32]) -> tuple[Fragment, NDArray[np.int32]]:
         """What was laid, with all bodies and rules that begin in `starts`, and bytes from each state to their ends."""
@@ -81,9 +73,12 @@ class PieceBuilder(Builder):
         edges, jumps, nearest = _measured(n_states, *self._tape.notes(), starts[1:], ends[1:], self._rules.told())
         return Fragment(n_states, edges, jumps, starts, ends), nearest
 
+    def share(self, part: ir.Node) -> None:
+        """Make a part of some size a rule, unless it is one."""
+        if self._shares and self._call(part) is None and ir.size(part) >= MIN_SIZE:
+            self._new_rule(part)
+
     def _call(self, part: ir.Node) -> int | None:
-        if self._whole:
-            return None
         name = id(part)
         if name in self._own:
             return self._own[name]
@@ -96,28 +91,14 @@ class PieceBuilder(Builder):
 
     def _visit(self, part: ir.Node, first: int, last: int) -> None:
         symbol = self._call(part)
+        if symbol is None and self._shares and id(part) in self._laid and ir.size(part) >= MIN_SIZE:
+            symbol = self._new_rule(part)
         if symbol is not None:
             self._tape.edge(first, symbol, symbol, last)
-        elif (size := ir.size(part)) < MIN_SIZE:
-            self._lay(part, first, last)
-        elif (places := self._places.get(id(part))) is not None:
-            places.append((first, last))
         else:
-            self._places[id(part)] = [(first, last)]
-            self._n_met += 1
-            heappush(self._large, (-size, self._n_met, part))
-
-    def _settle(self, part: ir.Node) -> None:
-        """Lay a part, no larger one of which is left to be laid: as a rule if it comes several times."""
-        places = self._places.pop(id(part))
-        symbol = self._own.get(id(part))
-        if symbol is None and len(places) == 1 and id(part) not in self._laid:
+            # Kept alive, so that no other part gets its identity.
             self._laid[id(part)] = part
-            self._expand(part, *places[0])
-            return
-        symbol = symbol or self._new_rule(part)
-        for first, last in places:
-            self._tape.edge(first, symbol, symbol, last)
+            self._lay(part, first, last)
 
     def _new_rule(self, part: ir.Node) -> int:
         """The symbol that calls a part from now on."""
@@ -125,20 +106,11 @@ class PieceBuilder(Builder):
         start = self._tape.new(2)
         self.parts.append(part)
         self.begins.append(start)
-        self._expand(part, start, start + 1)
+        self._lay(part, start, start + 1)
         return symbol
 
-    def _expand(self, part: ir.Node, first: int, last: int) -> None:
-        """Lay a part that is called nowhere here; no part of an atom is a rule."""
-        if not is_atom(part):
-            self._lay(part, first, last)
-            return
-        outside, self._waiting, self._whole = self._waiting, [], True
-        self._lay_whole(part, first, last)
-        self._waiting, self._whole = outside, False
-
     def _lay(self, node: ir.Node, start: int, end: int) -> None:
-        if type(node) is ir.Concat and not self._whole:
+        if type(node) is ir.Concat:
             self._sequence(node.parts, start, end)
         else:
             super()._lay(node, start, end)
@@ -159,27 +131,22 @@ class PieceBuilder(Builder):
 
     def _listed(self, node: ir.Fields, start: int, end: int) -> None:
         for part in (node.separator, node.colon):
-            self._share(part)
+            self.share(part)
         super()._listed(node, start, end)
 
     def _listed_at_will(self, node: ir.Fields, start: int, end: int) -> None:
         for part in (node.separator, node.colon, *node.values):
-            self._share(part)
+            self.share(part)
         super()._listed_at_will(node, start, end)
 
-    def _share(self, part: ir.Node) -> None:
-        """A part of some size that comes several times becomes a rule, unless it is one or inside of an atom."""
-        if not self._whole and self._call(part) is None and ir.size(part) >= MIN_SIZE:
-            self._new_rule(part)
-
     def _copies(self, node: ir.Node, low: int, high: int) -> Fragment:
-        if high > 1:
-            self._share(node)
+        if high > 1 and (high * ir.size(node) > MAX_ATOM or ir.refers(node)):
+            self.share(node)
         return super()._copies(node, low, high)
 
     def _inner(self) -> Builder:
-        # What is copied and no rule is small: there is nothing to share in it.
-        return Builder(whole=True) if self._whole else PieceBuilder(self._rules, self.n_edges)
+        # What is copied and no rule is small.
+        return PieceBuilder(self._rules, self.n_edges, shares=False)
 
 
 @njit(cache=True)

@@ -218,8 +218,8 @@ class Spelled(Node):
 class Later(Node):
     """A part that is written out when a walk gets there (`pgen.automata.growth`): what `write` gives.
 
-    It has members, none of which is empty; the shortest takes `n_bytes`. `name` tells the parts of one
-    language apart.
+    It has members, none of which is empty; the shortest takes `n_bytes`. Intersections and complements are in spelled
+    values only. `name` tells the parts of one language apart.
     """
 
     name: str
@@ -229,9 +229,13 @@ class Later(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stock:
-    """Parts that many languages have in common, as the very same objects: they are written once for all of these."""
+    """Parts that many languages have in common, as the very same objects: they are written once for all of these.
+
+    `shared` are those that come inside of others, such as what is between two properties.
+    """
 
     parts: tuple[Later, ...] = ()
+    shared: tuple[Node, ...] = ()
 
 
 NO_STOCK = Stock()

@@ -63,6 +63,7 @@ def _sum(root: Node) -> int:
                 bits |= known
         if len(waiting) == n_waiting:
             waiting.pop()
+            bits &= ~BOOLEAN if type(node) is Spelled else 15
             object.__setattr__(node, "_sum", _own_size(node, parts, size) << _SIZE | bits & 15)
     return root._sum
 
@@ -83,7 +84,7 @@ def grows(node: Node) -> bool:
 
 
 def has_boolean(node: Node) -> bool:
-    """Whether there are intersections or complements in a node."""
+    """Whether there are intersections or complements in a node, but for those of spelled values, which are trimmed."""
     return _sum(node) & BOOLEAN > 0
 
 

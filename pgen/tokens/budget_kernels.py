@@ -23,8 +23,8 @@ from pgen.automata.layout import (
 )
 from pgen.automata.memory import Memory, int_rows, ints, octets
 from pgen.tokens.lexicon import BYTE, DEPTH, END, ONLY, WHOLE
+from pgen.tokens.token_bits import allow
 from pgen.tokens.trie import NONE
-from pgen.tokens.walk_kernels import allow
 
 Ints = NDArray[np.int32]
 Mask = NDArray[np.uint32]

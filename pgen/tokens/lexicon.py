@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from pgen.tokens.vocabulary import Vocabulary
 
 
-WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY, TOKEN_START, TOKEN_BYTES = 0, 6, 12, 13, 14, 15, 16, 17, 18
-"""Places in the lexicon: the whole trie, the tries of slices, what slices have besides, and the bytes of tokens."""
-WHOLE_LEVELS, SLICED_LEVELS, EOS, SCRATCH, DRAFT, FACTS = 19, 22, 25, 26, 27, 28
-"""Behind these: both tries in level order, the mask of EOS; and on a `Desk` its own."""
+WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY = 0, 6, 12, 13, 14, 15, 16
+SIGN_START, SIGN_TOKENS, SIGN_TAILS, SIGN_BYTES = 17, 18, 19, 20
+"""Places in the lexicon: the whole trie, the tries of slices, and what slices have besides."""
+TOKEN_START, TOKEN_BYTES, WHOLE_LEVELS, SLICED_LEVELS, EOS, SCRATCH, DRAFT, FACTS = 21, 22, 23, 26, 29, 30, 31, 32
+"""Behind these: the bytes of tokens, both tries in level order, the mask of EOS; and on a `Desk` its own."""
 BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
 """Places of a trie's arrays after its first."""
 LEVEL = 256

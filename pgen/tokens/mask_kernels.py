@@ -7,8 +7,9 @@ from numba import njit
 
 from pgen.automata.layout import ENDED, OK, STATE_ACCEPTING
 from pgen.automata.memory import Memory, ints, longs, octets, words
+from pgen.tokens.differing import differ
 from pgen.tokens.lexicon import DRAFT, EOS, FACTS, SCRATCH
-from pgen.tokens.walk_kernels import differ, fill
+from pgen.tokens.walk_kernels import fill
 
 FACTOR = 0x9E3779B97F4A7C15
 """An odd number of 64 bits without a pattern."""

@@ -12,10 +12,11 @@ The first family, what a JSON string holds, covers all others, which are tried o
 Tokens outside every family (quotes, control characters, parts of characters, long ones) are always walked.
 
 A state that everyday text (the first family's) leads back to, as inside of most strings, is a *loop*: it allows
-every everyday token, and of the others only *tails* are walked, from the first byte on that is not everyday.
+every everyday token, and of the others only *tails* are walked, from the first byte on that is not everyday. Where a
+few signs lead elsewhere, as in `[^:]*`, the tokens that hold these are looked at one by one (`pgen.tokens.loops`).
 States from which no everyday text ever leaves are known beforehand (`pgen.tokens.endless`). Where such text mostly
 falls into a loop, as in names among a hundred others, the mask is that of the loop but for tokens
-on whose way the two states differ (`walk_kernels.differ`).
+on whose way the two states differ (`pgen.tokens.differing`).
 
 The idea of slicing a vocabulary is llguidance's slicer's; levels, tails and differences are ours. Masks are
 exact: slices decide how a mask is computed, not what it is.
@@ -26,7 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,10 @@ class Slices(NamedTuple):
     class_start: NDArray[np.int32]  # (2 F + 1,) first and rest class of each family, into edges
     up_to: NDArray[np.uint32]  # (F (MAX_CHARACTERS + 1), words) family by family, its tokens of up to k characters
     everyday: NDArray[np.uint32]  # (words,) the tokens, of any length, that the first family's characters make up
+    sign_start: NDArray[np.int32]  # (129,) into sign_tokens, by the ASCII character
+    sign_tokens: NDArray[np.int32]  # (n,) tokens with signs (not letters, spaces) that are everyday up to the first one
+    sign_tails: NDArray[np.int32]  # (n + 1,) into sign_bytes
+    sign_bytes: NDArray[np.uint8]  # what these tokens are from their first sign on
 
     @property
     def widest(self) -> NDArray[np.int32]:
@@ -104,6 +109,35 @@ def slices_of(vocabulary: Vocabulary) -> Slices:
         np.cumsum([0, *map(len, classes)]).astype(np.int32),
         np.concatenate([_up_to(ids[held], lengths[held], len(vocabulary)) for held in covered]),
         _bits([*ids[members[0]].tolist(), *(i for i in tails if not tails[i])], len(vocabulary)),
+        *_by_sign(tokens, vocabulary.text_ids.tolist()),
+    )
+
+
+def is_sign(byte: int) -> bool:
+    """Whether an ASCII character is everyday and no letter or space."""
+    return 0x21 <= byte < 0x7F and chr(byte) not in '"\\' and not chr(byte).isalpha()
+
+
+def _by_sign(tokens: Sequence[bytes], ids: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """The last four arrays of `Slices`."""
+    held: list[list[int]] = [[] for _ in range(128)]
+    tails: list[list[bytes]] = [[] for _ in range(128)]
+    signs = frozenset(filter(is_sign, range(128)))
+    for token in ids:
+        found, data = signs.intersection(tokens[token]), tokens[token]
+        at = next((at for at, byte in enumerate(data) if byte in found), len(data))
+        # What is not everyday before that is in another section.
+        if at < _n_everyday(data):
+            tail = data[at:]
+            for byte in found:
+                held[byte].append(token)
+                tails[byte].append(tail)
+    every_tail = list(chain.from_iterable(tails))
+    return (
+        np.cumsum([0, *map(len, held)]).astype(np.int32),
+        np.fromiter(chain.from_iterable(held), np.int32),
+        np.cumsum([0, *map(len, every_tail)]).astype(np.int32),
+        np.frombuffer(b"".join(every_tail) + b"\0", np.uint8),
     )
 
 

@@ -27,30 +27,25 @@ from pgen.automata.layout import (
     UNKNOWN,
     UNMARKED,
 )
-from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows, words
+from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
 from pgen.automata.runs import run_from, takes
 from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
 from pgen.tokens.lexicon import (
-    BYTE,
     CLASS_START,
-    DEPTH,
     EDGES,
-    END,
-    EVERYDAY,
-    FIRST,
     LEVEL,
-    ONLY,
     SECTION,
     SLICED,
     SLICED_LEVELS,
     TOKEN_BYTES,
     TOKEN_START,
-    TOKENS,
     UP_TO,
     WHOLE,
     WHOLE_LEVELS,
 )
+from pgen.tokens.loops import NEAR, NOWHERE, loops, model, noted_pair, read_signs
 from pgen.tokens.slices import MAX_CHARACTERS
+from pgen.tokens.token_bits import allow, everyday
 from pgen.tokens.trie import NONE
 
 Ints = NDArray[np.int32]
@@ -60,18 +55,7 @@ Mask = NDArray[np.uint32]
 
 GONE, MIXED = 0, -2
 """Levels of a slice without live states, and those with live and other ones."""
-NOWHERE = np.int32(-(2**30))
-"""No state, and no code of an unknown one."""
 FREQUENT = np.frombuffer(b"eta", np.uint8)
-SELDOM = ord("~")
-
-
-@njit(cache=True)
-def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
-    """Set the bits of all tokens that end at a node of the trie at `at`."""
-    first, tokens = ints(lexicon, at + FIRST), ints(lexicon, at + TOKENS)
-    for k in range(first[node], first[node + 1]):
-        mask[tokens[k] >> 5] |= np.uint32(1) << np.uint32(tokens[k] & 31)
 
 
 @njit(inline="always")
@@ -88,22 +72,28 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
     if looping == UNKNOWN:
         return UNKNOWN
     if looping == OK:
-        facts[0], facts[1] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state]
-        return int(walk(memory, lexicon, np.int64(SLICED), rest + 1, state, scratch, mask, facts))
+        return int(from_loop(memory, lexicon, state, scratch, mask, facts))
     mask[:] = 0
+    common = NOWHERE
     for letter in FREQUENT:
-        target = follow(memory, state, np.int64(octets(memory, CLASS_OF)[letter]))
+        target = np.int32(follow(memory, state, np.int64(octets(memory, CLASS_OF)[letter])))
         if target == UNKNOWN:
             return UNKNOWN
         if target == DEAD:
             return int(walk(memory, lexicon, np.int64(WHOLE), np.int64(0), state, scratch, mask, facts))
+        common = target if common in (NOWHERE, target) else np.int32(DEAD)
     bound = endless_bound(memory, state)
     if bound == UNMARKED:
         return UNMARKED
+    if bound < 0 and looping == NEAR:
+        outcome = from_loop(memory, lexicon, state, scratch, mask, facts)
+        return int(outcome if outcome == UNKNOWN else read_signs(memory, lexicon, state, mask, facts))
+    like = DEAD
+    if bound >= 0 or common != DEAD:
+        like = int(model(memory, lexicon, state, scratch, OK if bound >= 0 else NEAR))
+    if like != DEAD and (bound >= 0 or like == common or like == UNKNOWN):  # noqa: SIM109 (for numba)
+        return like
     if bound >= 0:
-        like = int(model(memory, lexicon, state, scratch))
-        if like != DEAD:
-            return like
         facts[0], facts[1] = everyday(lexicon, mask), bound
     else:
         for family in range(rest):
@@ -119,109 +109,11 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
 
 
 @njit(cache=True)
-def everyday(lexicon: Memory, mask: Mask) -> bool:
-    """Allow the everyday tokens and no others; whether there are any."""
-    row, united = words(lexicon, EVERYDAY), np.uint32(0)
-    for word in range(mask.shape[0]):
-        mask[word] = row[word]
-        united |= row[word]
-    return bool(united != 0)
-
-
-@njit(inline="always")
-def model(memory: Memory, lexicon: Memory, state: int, scratch: Ints) -> int:
-    """The loop that a seldom letter leads to from an endless state, `DEAD` if there is none, `UNKNOWN` if full."""
-    after = follow(memory, state, np.int64(octets(memory, CLASS_OF)[SELDOM]))
-    outcome = loops(memory, lexicon, after, scratch) if after > DEAD else after
-    if outcome == UNKNOWN:
-        return UNKNOWN
-    return int(after) if outcome == OK else DEAD
-
-
-@njit(cache=True)
-def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
-    """Turn the mask of `other`, and its facts, into those of `state`, both of which allow all everyday tokens.
-
-    Other tokens are looked at where the two states differ. `UNKNOWN` when the DFA has to grow; nothing is lost then.
-    """
-    rest = ints(lexicon, SECTION).shape[0] - 3
-    byte, depths, end = octets(lexicon, SLICED + BYTE), ints(lexicon, SLICED + DEPTH), ints(lexicon, SLICED + END)
-    first, only = ints(lexicon, SLICED + FIRST), ints(lexicon, SLICED + ONLY)
-    transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
-    farthest, largest, last = ints(memory, STATE_FARTHEST), facts[1], np.int32(-1)
-    one, half = np.uint64(1), np.uint64(scratch.shape[0] // 2)
-    scratch[0], scratch[half] = state, other
-    node, count = np.uint64(ints(lexicon, SECTION)[rest] + 1), np.uint64(ints(lexicon, SECTION)[rest + 1])
-    while node < count:
-        depth, symbol = np.uint64(depths[node]), np.uint64(class_of[np.uint64(byte[node])])
-        here, there = scratch[depth - one], scratch[half + depth - one]
-        target, before = transitions[np.uint64(here), symbol], transitions[np.uint64(there), symbol]
-        if target < 0 or before < 0:
-            target = np.int32(follow(memory, np.int64(here), np.int64(symbol)))
-            before = np.int32(follow(memory, np.int64(there), np.int64(symbol)))
-            if target == UNKNOWN or before == UNKNOWN:
-                return UNKNOWN
-        if target == before:
-            node = np.uint64(end[node])
-            continue
-        if target == DEAD:
-            forbid(lexicon, first[node], first[end[node]], mask)
-            node = np.uint64(end[node])
-            continue
-        scratch[depth], scratch[half + depth] = target, before
-        token = only[node]
-        if token != NONE and live[np.uint64(target)]:
-            if token >= 0:
-                mask[np.uint64(token) >> np.uint64(5)] |= np.uint32(1) << np.uint32(token & 31)
-            else:
-                allow(lexicon, np.int64(SLICED), np.int64(node), mask)
-            if target != last:
-                largest, last = max(largest, np.int64(farthest[np.uint64(target)])), target
-        elif token != NONE:
-            forbid(lexicon, first[node], first[node + one], mask)
-        node += one
-    facts[1] = max(largest, endless_bound(memory, state))
-    return OK
-
-
-@njit(cache=True)
-def forbid(lexicon: Memory, begin: int, stop: int, mask: Mask) -> None:
-    """Clear the bits of some of the tokens of the slices' tries."""
-    tokens = ints(lexicon, SLICED + TOKENS)
-    for k in range(begin, stop):
-        mask[tokens[k] >> 5] &= ~(np.uint32(1) << np.uint32(tokens[k] & 31))
-
-
-@njit(cache=True)
-def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
-    """`OK` if every everyday character leads from a live state back to it, else `MIXED`; `UNKNOWN` if full.
-
-    `todo` holds pairs of a place inside of a character and a state of the DFA.
-    """
-    transitions, class_of = int_rows(memory, TRANSITIONS), octets(memory, CLASS_OF)
-    edges, class_start = int_rows(lexicon, EDGES), ints(lexicon, CLASS_START)
-    inside, source, done, waiting = np.int32(0), np.int32(state), 0, np.int64(0)
-    while octets(memory, STATE_LIVE)[state]:
-        for e in range(class_start[1], class_start[2]):
-            if edges[e, 0] != inside:
-                continue
-            last = NOWHERE
-            for symbol in range(np.uint64(class_of[edges[e, 1]]), np.uint64(class_of[edges[e, 2]]) + np.uint64(1)):
-                target = transitions[source, symbol]
-                if target < 0:
-                    target = np.int32(follow(memory, np.int64(source), np.int64(symbol)))
-                    if target == UNKNOWN:
-                        return UNKNOWN
-                if target == DEAD or (edges[e, 3] == WHOLE_CHARACTER and target != state):
-                    return MIXED
-                if edges[e, 3] != WHOLE_CHARACTER and target != last:
-                    last, waiting = target, noted_pair(todo, waiting, edges[e, 3], target)
-                    if waiting < 0:
-                        return MIXED
-        if done == waiting:
-            return OK
-        inside, source, done = todo[2 * done], todo[2 * done + 1], done + 1
-    return MIXED
+def from_loop(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
+    """`fill` for a loop: everyday tokens, and of the others those whose tails may come."""
+    facts[0], facts[1] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state]
+    tails = ints(lexicon, SECTION).shape[0] - 2
+    return int(walk(memory, lexicon, np.int64(SLICED), tails, state, scratch, mask, facts))
 
 
 @njit(cache=True)
@@ -305,18 +197,6 @@ def noted(places: Ints, count: int, state: int) -> int:
     if count == places.shape[0]:
         return -1
     places[count] = state
-    return count + 1
-
-
-@njit(cache=True)
-def noted_pair(places: Ints, count: int, inside: int, state: int) -> int:
-    """Add a pair unless it is there; the new count, or -1 without room."""
-    for i in range(count):
-        if places[2 * i] == inside and places[2 * i + 1] == state:
-            return count
-    if 2 * count == places.shape[0]:
-        return -1
-    places[2 * count], places[2 * count + 1] = inside, state
     return count + 1
 
 

@@ -205,8 +205,8 @@ class Emitter:
 
     @cached_property
     def between(self) -> ir.Node:
-        """A comma and what every property begins with, at any depth: one object, which makes it a rule."""
-        return ir.concat(self.layout.comma(0), QUOTE)
+        """A comma and what every property begins with."""
+        return between(self.layout)
 
     def member(self, name: str, value: ir.Node) -> ir.Node:
         """One property."""
@@ -245,7 +245,14 @@ def stock(spaces: Layout) -> tuple[Mapping[Shape, ir.Node], ir.Stock]:
     lengths = Shortest(lambda option, parts: shortest_bytes(Emitter(spaces, lengths=parts).option(option)), None)
     emitter = Emitter(spaces, lengths=lengths)
     nodes = {shape: emitter.node(shape, 0, 0) for shape in _COMMON}
-    return nodes, ir.Stock(tuple(node for node in nodes.values() if isinstance(node, ir.Later)))
+    parts = tuple(node for node in nodes.values() if isinstance(node, ir.Later))
+    return nodes, ir.Stock(parts, (spaces.colon, spaces.empty, between(spaces)))
+
+
+@lru_cache(maxsize=16)
+def between(spaces: Layout) -> ir.Node:
+    """A comma and what every property begins with, at any depth: one object for a layout, which makes it a rule."""
+    return ir.concat(spaces.comma(0), QUOTE)
 
 
 @lru_cache(maxsize=16)
