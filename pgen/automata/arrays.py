@@ -9,7 +9,6 @@ or classes run out, in all that is there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,10 +40,11 @@ from pgen.automata.layout import (
     UNMARKED,
     Nfa,
 )
-from pgen.automata.memory import Memory, Plan, bits, ints, joined, octets, plan
+from pgen.automata.memory import Memory, bits, ints, octets
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 
 Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 UNWRITTEN = -1
@@ -74,26 +74,28 @@ _KINDS: dict[str, tuple[int, type]] = {
     "steps": (STATES, np.int32),
 }
 """What the fields of an `Nfa` have a place for, and the types of their elements."""
-_AT = [_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else None for name in Nfa._fields]
+_PER_STATE, _PER_BYTE = -1, -2
+"""Kinds of fields that have one place more than there are states, and one for each byte."""
+_KIND = np.array([_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else -2 for name in Nfa._fields])
 _TYPES = tuple(_KINDS[name][1] if name in _KINDS else _OTHER_TYPES[name] for name in Nfa._fields)
+_SIZES = np.array([np.dtype(kind).itemsize for kind in _TYPES])
 _PLACES = {name: at for at, name in enumerate(Nfa._fields)}
-_MEASURED = [Nfa._fields.index(name) for name in ("is_end", "edge_target", "jump_target", "call_target", "begin")]
-
-
-_NO_ROWS = np.zeros((0, 3), np.int64)
+_MEASURED = np.array([_PLACES[name] for name in ("is_end", "edge_target", "jump_target", "call_target", "begin")])
 
 
 class Views:
     """The arrays of an `Nfa` in a block, each made when it is first asked for."""
 
-    def __init__(self, by: Plan, block: Bytes) -> None:
-        self._plan, self._block = by, block
+    def __init__(self, memory: Memory, block: Bytes) -> None:
+        self._memory, self._block = memory, block
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        at, by = _PLACES.get(name), self._plan
+        at = _PLACES.get(name)
         if at is None:
             raise AttributeError(name)
-        array: NDArray[Any] = np.ndarray(by.shapes[at], by.types[at], self._block, int(by.rows[at, 0]))
+        # The first array begins with the block.
+        begin, length, _ = (self._memory[at] - (self._memory[0, 0], 0, 0)).tolist()
+        array: NDArray[Any] = np.ndarray((length,), _TYPES[at], self._block, begin)
         setattr(self, name, array)
         return array
 
@@ -119,33 +121,23 @@ class Store:
     Kernels take the memory; `nfa` are views, made when Python asks for them.
     """
 
-    def __init__(self, by: Plan, block: Bytes, counts: NDArray[np.int64]) -> None:
-        self.memory, self.nfa, self.counts = joined(_NO_ROWS, by.rows, block), Views(by, block), counts
-        self._plan, self._block = by, block
+    def __init__(self, memory: Memory, block: Bytes, counts: NDArray[np.int64]) -> None:
+        self.memory, self._block, self.counts, self.nfa = memory, block, counts, Views(memory, block)
 
     @classmethod
     def empty(cls, room: Sequence[int], class_of: Bytes) -> Store:
         """No states at all, room for so many states, edges, jumps, calls and rules, and byte classes to begin with."""
-        by = _plan_of(tuple(room))
-        store = cls(by, np.empty(by.n_bytes, np.uint8), np.zeros(5, np.int64))
-        for start in (store.nfa.edge_start, store.nfa.jump_start, store.nfa.call_start):
-            start[0] = 0
-        store.nfa.class_of[:] = class_of
-        return store
+        memory, block = _begun(np.array(room, np.int64), class_of)
+        return cls(memory, block, np.zeros(5, np.int64))
 
     def copy(self) -> Store:
         """Arrays of its own with the same in them, and as much room."""
-        return Store(self._plan, self._block.copy(), self.counts.copy())
+        return self.with_room(_room(self.memory))
 
-    def with_room(self, room: Sequence[int]) -> Store:
+    def with_room(self, room: NDArray[np.int64]) -> Store:
         """The same with other room."""
-        there, made = self.counts.tolist(), Store.empty(room, self.nfa.class_of)
-        for name, at in zip(Nfa._fields, _AT, strict=True):
-            if at is not None:
-                n = there[at] if at >= 0 else there[STATES] + 1
-                getattr(made.nfa, name)[:n] = getattr(self.nfa, name)[:n]
-        made.counts[:] = there
-        return made
+        memory, block = _moved(self.memory, self.counts, room)
+        return Store(memory, block, self.counts.copy())
 
     def add(self, piece: Piece) -> None:
         """Put a piece behind what is there."""
@@ -161,29 +153,62 @@ class Store:
 
     def _make_room(self, fragment: Fragment, n_rules: int) -> None:
         n_edges = len(fragment.edges)
-        more = (fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules)
-        have = self._room()
-        self._become(
-            self.with_room([max(h, 2 * (int(n) + m)) for h, n, m in zip(have, self.counts, more, strict=True)])
-        )
-
-    def _room(self) -> list[int]:
-        """How many states, edges, jumps, calls and rules there is room for."""
-        room: list[int] = self.memory[_MEASURED, 1].tolist()
-        return room
+        more = np.array((fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules))
+        self._become(self.with_room(np.maximum(_room(self.memory), 2 * (self.counts + more))))
 
     def _become(self, other: Store) -> None:
-        self.nfa, self.memory, self._plan, self._block = other.nfa, other.memory, other._plan, other._block
+        self.nfa, self.memory, self._block = other.nfa, other.memory, other._block
 
     def _cut(self, edges: Ints) -> None:
         """Other byte classes, which none of these edges cuts; earlier edges by the new names, in other arrays."""
-        before = self.nfa.class_of
-        after = _refined(before, edges[edges[:, 1] < CALL])
-        self._become(self.with_room(self._room()))
-        n, nfa = int(self.counts[EDGES]), self.nfa
-        nfa.edge_low[:n] = _renamed(nfa.edge_low[:n], before, after, "left")
-        nfa.edge_high[:n] = _renamed(nfa.edge_high[:n], before, after, "right")
-        nfa.class_of[:] = after
+        after = _refined(self.nfa.class_of, edges)
+        self._become(self.copy())
+        _rename(self.memory, self.counts, after)
+
+
+@njit(cache=True)
+def _laid_out(room: Longs) -> tuple[Memory, Bytes]:
+    """A block for the arrays of an `Nfa` with so many places for states, edges, jumps, calls and rules."""
+    memory, n_bytes = np.empty((_KIND.shape[0], 3), np.int64), 0
+    for at in range(memory.shape[0]):
+        kind = _KIND[at]
+        length = room[kind] if kind >= 0 else room[STATES] + 1 if kind == _PER_STATE else 256
+        memory[at, 0], memory[at, 1], memory[at, 2] = n_bytes, length, 1
+        # Each begins at a multiple of 8 bytes.
+        n_bytes += (length * _SIZES[at] + 7) // 8 * 8
+    block = np.empty(n_bytes, np.uint8)
+    memory[:, 0] += np.int64(block.ctypes.data)
+    return memory, block
+
+
+@njit(cache=True)
+def _begun(room: Longs, class_of: Bytes) -> tuple[Memory, Bytes]:
+    """The memory and the block of an empty store."""
+    memory, block = _laid_out(room)
+    ints(memory, EDGE_START)[0] = ints(memory, JUMP_START)[0] = ints(memory, CALL_START)[0] = 0
+    octets(memory, CLASS_OF)[:] = class_of
+    return memory, block
+
+
+@njit(cache=True)
+def _moved(memory: Memory, counts: Longs, room: Longs) -> tuple[Memory, Bytes]:
+    """The memory and the block of a store with other room and the same in it."""
+    made, block = _laid_out(room)
+    before, after = memory[: made.shape[0]].copy(), made.copy()
+    before[:, 1] *= _SIZES
+    after[:, 1] *= _SIZES
+    for at in range(made.shape[0]):
+        kind = _KIND[at]
+        used = counts[kind] if kind >= 0 else counts[STATES] + 1 if kind == _PER_STATE else 256
+        octets(after, at)[: used * _SIZES[at]] = octets(before, at)[: used * _SIZES[at]]
+    return made, block
+
+
+@njit(cache=True)
+def _room(memory: Memory) -> Longs:
+    """How many states, edges, jumps, calls and rules there is room for."""
+    room: Longs = memory[_MEASURED, 1]
+    return room
 
 
 @njit(cache=True)
@@ -216,20 +241,13 @@ def nfa_of(fragment: Fragment, nearest: Ints, farthest: Ints | None, live: Bytes
     """The arrays of a whole fragment; by default all states are live and single bytes are tokens."""
     rules, n_calls = np.arange(len(fragment.begins), dtype=np.int32), int((fragment.edges[:, 1] >= CALL).sum())
     room = [fragment.n_states, len(fragment.edges) - n_calls, len(fragment.jumps), n_calls, len(rules)]
-    store = Store.empty(room, np.zeros(256, np.uint8))
+    store = Store.empty(room, _refined(np.zeros(256, np.uint8), fragment.edges))
     store.add(Piece(fragment, nearest, rules, rules, len(rules)))
     if live is not None:
         store.nfa.live[: fragment.n_states] = live
     if farthest is not None:
         store.nfa.farthest[: fragment.n_states] = farthest
     return store
-
-
-@lru_cache(maxsize=64)
-def _plan_of(room: tuple[int, ...]) -> Plan:
-    """Where the arrays of an `Nfa` lie that has so many places for states, edges, jumps, calls and rules."""
-    shapes = [(256,) if at is None else (room[at] if at >= 0 else room[STATES] + 1,) for at in _AT]
-    return plan(tuple(shapes), _TYPES)
 
 
 @njit(cache=True)
@@ -342,19 +360,28 @@ def _put_jumps(nfa: Nfa, before: int, jumps_before: int, n_states: int, jumps: I
         following[jumps[j, 0]] += 1
 
 
+@njit(cache=True)
 def _refined(class_of: Bytes, edges: Ints) -> Bytes:
     """`(256,)` the classes, cut where these edges begin and end, too."""
     border = np.zeros(257, np.bool_)
-    border[1:256] = class_of[1:] != class_of[:-1]
-    border[edges[:, 1]] = border[edges[:, 2] + 1] = True
-    border[[0, 256]] = False
-    return np.cumsum(border[:256]).astype(np.uint8)
+    for e in range(edges.shape[0]):
+        if edges[e, 1] < CALL:
+            border[edges[e, 1]] = border[edges[e, 2] + 1] = True
+    refined, count = np.zeros(256, np.uint8), 0
+    for byte in range(1, 256):
+        count += border[byte] or class_of[byte] != class_of[byte - 1]
+        refined[byte] = count
+    return refined
 
 
-def _renamed(ends: Bytes, before: Bytes, after: Bytes, side: str) -> Bytes:
-    """First ("left") or last ("right") classes of edges by the new names."""
-    names = np.arange(256, dtype=np.uint8)
-    names[int(before[255]) + 1 :] = before[255]
-    if side == "left":
-        return after[np.searchsorted(before, names, side="left")][ends]
-    return after[np.searchsorted(before, names, side="right") - 1][ends]
+@njit(cache=True)
+def _rename(memory: Memory, counts: Longs, after: Bytes) -> None:
+    """Cut byte classes: each edge now runs from the first part of its first class to the last part of its last one."""
+    class_of, low, high = octets(memory, CLASS_OF), octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
+    first, last = np.empty(256, np.uint8), np.empty(256, np.uint8)
+    for byte in range(256):
+        last[class_of[byte]] = after[byte]
+        first[class_of[255 - byte]] = after[255 - byte]
+    for e in range(counts[EDGES]):
+        low[e], high[e] = first[low[e]], last[high[e]]
+    class_of[:] = after

@@ -85,7 +85,7 @@ def _ground(stock: ir.Stock) -> tuple[Store, Rules]:
     store.add(Piece(call, np.zeros(2, np.int32), NO_STATES, np.zeros(1, np.int32), len(rules.parts)))
     writer = _Writer(rules)
     writer.write_from(WHOLE + 1, UNREACHABLE, store, stock.shared)
-    return store.with_room((store.counts + ROOM).tolist()), writer.rules
+    return store.with_room(store.counts + ROOM), writer.rules
 
 
 class _Writer:

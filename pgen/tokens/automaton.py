@@ -65,7 +65,7 @@ class TokenAutomaton:
             self._require_spellable(language, single)
         self._desk = Desk(self._lexicon)
         self._masks: dict[int, Mask] = {}
-        self._by_code: dict[int, tuple[bytes, Mask]] = {}
+        self._by_code: dict[tuple[int, int], tuple[bytes, Mask]] = {}
         self._facts: dict[int, tuple[bool, int]] = {}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -145,18 +145,18 @@ class TokenAutomaton:
             if model != OK:
                 desk.draft[:], desk.facts[:2] = self.mask(model), self._facts[model]
                 dfa.settled(lambda: mask_kernels.draw_differing(dfa.memory, desk.memory, state, model))
-            any_allowed, farthest, code = desk.facts.tolist()
+            any_allowed, farthest, *codes, _ = desk.facts.tolist()
             self._facts[state] = bool(any_allowed), farthest
-            self._masks[state] = mask = self._shared(code, desk.octets)
+            self._masks[state] = mask = self._shared((codes[0], codes[1]), desk.octets)
         return mask
 
-    def _shared(self, code: int, drawn: memoryview) -> Mask:
+    def _shared(self, codes: tuple[int, int], drawn: memoryview) -> Mask:
         """A mask with the words drawn; states whose masks are equal have one between them."""
-        known = self._by_code.get(code)
-        # Comparing copies nothing this way, and most masks are known.
-        if known is None or not known[0].startswith(drawn):
+        known = self._by_code.get(codes)
+        # Two codes are enough to tell masks apart. Comparing copies nothing this way, and most masks are known.
+        if known is None or (codes[1] == 0 and not known[0].startswith(drawn)):
             data = drawn.tobytes()
-            self._by_code[code] = known = data, np.frombuffer(data, np.uint32)
+            self._by_code[codes] = known = data, np.frombuffer(data, np.uint32)
         return known[1]
 
     def _within_budget(self, state: int, budget: int) -> Mask:

@@ -31,7 +31,7 @@ def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Int
     then.
     """
     section, bound = ints(lexicon, SECTION), endless_bound(memory, state)
-    rest, at = section.shape[0] - 3, np.int64(SLICED if bound >= 0 else WHOLE)
+    rest, at = section.shape[0] - 3, SLICED if bound >= 0 else WHOLE
     byte, depths, end = octets(lexicon, at + BYTE), ints(lexicon, at + DEPTH), ints(lexicon, at + END)
     first, only = ints(lexicon, at + FIRST), ints(lexicon, at + ONLY)
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)

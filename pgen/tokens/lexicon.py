@@ -29,18 +29,21 @@ if TYPE_CHECKING:
 WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY = 0, 6, 12, 13, 14, 15, 16
 SIGN_START, SIGN_TOKENS, SIGN_TAILS, SIGN_BYTES = 17, 18, 19, 20
 """Places in the lexicon: the whole trie, the tries of slices, and what slices have besides."""
-TOKEN_START, TOKEN_BYTES, WHOLE_LEVELS, SLICED_LEVELS, EOS, SCRATCH, DRAFT, FACTS = 21, 22, 23, 26, 29, 30, 31, 32
-"""Behind these: the bytes of tokens, both tries in level order, the mask of EOS; and on a `Desk` its own."""
+TOKEN_START, TOKEN_BYTES, WHOLE_LEVELS, SLICED_LEVELS, EOS = 21, 22, 23, 26, 29
+SCRATCH, DRAFT, FACTS, LISTED = 30, 31, 32, 33
+"""Behind these: the bytes of tokens, both tries in level order, the EOS ids; and on a `Desk` its own."""
 BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
 """Places of a trie's arrays after its first."""
 LEVEL = 256
 """Automaton states that one level of a slice may hold; with more its tokens are walked."""
+MOST_LISTED = 256
+"""Tokens of a mask up to which they are listed on a desk, so that it is told from others without its words."""
 MIN_KEPT = 8192
 """Tokens of the smallest vocabulary whose lexicon is kept on disk: below, making it takes no tenth of a second."""
 
 
 class Lexicon(NamedTuple):
-    """`memory` is that of all before it, `eos` the mask of the EOS ids, `max_depth` the bytes of the longest token."""
+    """`memory` is that of all before it and `eos_ids`, `eos` their mask, `max_depth` the bytes of the longest token."""
 
     trie: Trie
     slices: Slices
@@ -50,6 +53,7 @@ class Lexicon(NamedTuple):
     slice_levels: Levels
     memory: Memory
     eos: NDArray[np.uint32]
+    eos_ids: NDArray[np.int32]
     max_depth: int
     single: NDArray[np.bool_]  # (256,) which bytes are tokens
     every_byte: bool  # whether all are
@@ -84,6 +88,7 @@ def _arrays(vocabulary: Vocabulary) -> Arrays:
         "token.start": np.cumsum([0, *map(len, data)]),
         "token.bytes": np.frombuffer(b"".join(data) + b"\0", np.uint8),
         "masks.eos": eos,
+        "masks.eos_ids": np.array(sorted(vocabulary.eos), np.int32),
     }
 
 
@@ -95,11 +100,11 @@ def _lexicon(arrays: Arrays) -> Lexicon:
     slices = Slices(Trie(**below("slices.tries", Trie._fields)), **below("slices", Slices._fields[1:]))
     text = below("token", ("start", "bytes"))
     order, slice_order = (Levels(**below(prefix, Levels._fields)) for prefix in ("levels", "slices.levels"))
-    memory = memory_of((trie, slices, *text.values(), order, slice_order, arrays["masks.eos"]))
+    memory = memory_of((trie, slices, *text.values(), order, slice_order, arrays["masks.eos_ids"]))
     lengths = np.diff(text["start"])
     single = np.zeros(256, np.bool_)
     single[text["bytes"][text["start"][:-1][lengths == 1]]] = True
-    known = below("masks", ("eos",)) | {
+    known = below("masks", ("eos", "eos_ids")) | {
         "max_depth": int(trie.depth.max()),
         "single": single,
         "every_byte": bool(single.all()),
@@ -111,18 +116,21 @@ class Desk:
     """What masks of one automaton are drawn up on: `memory` is that of a lexicon, and of this.
 
     `draft (words,)` becomes the mask, whose bytes are `octets`; `facts` are (whether a token is allowed, the largest
-    `farthest` of the states that allowed ones lead to or a bound on it, a code that equal masks share).
+    `farthest` of the states that allowed ones lead to or a bound on it, a code that equal masks share, a second one
+    or 0, how many tokens are listed or more than `MOST_LISTED`).
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        n_words = len(lexicon.eos)
-        by = plan(((max(4 * LEVEL, 5 * lexicon.max_depth + 5),), (n_words,), (3,)), (np.int32, np.uint32, np.int64))
+        n_words, n_scratch = len(lexicon.eos), max(4 * LEVEL, 5 * lexicon.max_depth + 5)
+        shapes, types = ((n_scratch,), (n_words,), (5,), (MOST_LISTED,)), (np.int32, np.uint32, np.int64, np.int32)
+        by = plan(shapes, types)
         block = np.empty(by.n_bytes, np.uint8)
-        at, end = by.rows[1:, 0].tolist()
+        at, end = by.rows[1:3, 0].tolist()
         self.memory: Memory = joined(lexicon.memory, by.rows, block)
         self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
         self.octets = block.data[at : at + 4 * n_words]
-        self.facts: NDArray[np.int64] = block[end : end + 24].view(np.int64)
+        self.facts: NDArray[np.int64] = block[end : end + 40].view(np.int64)
+        self.facts[4] = MOST_LISTED + 1
 
 
 _ROOT = np.zeros(1, np.int32)

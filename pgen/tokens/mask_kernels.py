@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from pgen.automata.layout import ENDED, OK, STATE_ACCEPTING
 from pgen.automata.memory import Memory, ints, longs, octets, words
 from pgen.tokens.differing import differ
-from pgen.tokens.lexicon import DRAFT, EOS, FACTS, SCRATCH
+from pgen.tokens.lexicon import DRAFT, EOS, FACTS, LISTED, MOST_LISTED, SCRATCH
 from pgen.tokens.walk_kernels import fill
 
-FACTOR = 0x9E3779B97F4A7C15
-"""An odd number of 64 bits without a pattern."""
+Ints = NDArray[np.int32]
+Mask = NDArray[np.uint32]
+
+FACTOR, OTHER = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
+"""Odd numbers of 64 bits without a pattern."""
 
 
 @njit(cache=True)
@@ -31,11 +35,12 @@ def draw(memory: Memory, desk: Memory, state: int) -> int:
 @njit(cache=True)
 def draw_differing(memory: Memory, desk: Memory, state: int, other: int) -> int:
     """Turn the mask of `other` that is on a desk, and its facts, into those of `state`; `UNKNOWN` or `OK`."""
-    mask, eos = words(desk, DRAFT), words(desk, EOS)
+    mask, facts = words(desk, DRAFT), longs(desk, FACTS)
+    facts[4] = MOST_LISTED + 1
     if octets(memory, STATE_ACCEPTING)[other]:
-        for word in range(mask.shape[0]):
-            mask[word] &= ~eos[word]
-    outcome = differ(memory, desk, state, other, ints(desk, SCRATCH), mask, longs(desk, FACTS))
+        for token in ints(desk, EOS):
+            mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
+    outcome = differ(memory, desk, state, other, ints(desk, SCRATCH), mask, facts)
     if outcome == OK:
         finish(memory, desk, state)
     return int(outcome)
@@ -43,16 +48,40 @@ def draw_differing(memory: Memory, desk: Memory, state: int, other: int) -> int:
 
 @njit(cache=True)
 def finish(memory: Memory, desk: Memory, state: int) -> None:
-    """Allow EOS in the mask on a desk if the text may end, and enter the code of the mask.
+    """Allow EOS in the mask on a desk if the text may end, and enter the codes of the mask.
 
-    The code is a sum of products with odd numbers: equal masks have equal ones, others seldom.
+    Of a mask whose tokens are listed these are 128 bits of a hash that no two share by any chance that matters. Of
+    others there is one, a sum of products with odd numbers, which two masks share seldom; the second is 0.
     """
-    mask, eos = words(desk, DRAFT), words(desk, EOS)
+    mask, facts, listed = words(desk, DRAFT), longs(desk, FACTS), ints(desk, LISTED)
     if state != ENDED and octets(memory, STATE_ACCEPTING)[state]:
-        for word in range(mask.shape[0]):
-            mask[word] |= eos[word]
+        for token in ints(desk, EOS):
+            mask[token >> 5] |= np.uint32(1) << np.uint32(token & 31)
+            if facts[4] < MOST_LISTED:
+                listed[facts[4]] = token
+            facts[4] += 1
+    if facts[4] <= MOST_LISTED:
+        facts[2], facts[3] = _of_list(listed[: facts[4]])
+    else:
+        facts[2], facts[3] = _of_words(mask), 0
+
+
+@njit(cache=True)
+def _of_list(tokens: Ints) -> tuple[np.int64, np.int64]:
+    """Two codes of a set of tokens, in whatever order; the second is odd."""
+    code, second = np.uint64(0), np.uint64(0)
+    for token in tokens:
+        value = np.uint64(token + 1) * np.uint64(FACTOR)
+        value = (value ^ (value >> np.uint64(32))) * np.uint64(OTHER)
+        code += value ^ (value >> np.uint64(29))
+        second ^= (value ^ (value >> np.uint64(31))) * np.uint64(FACTOR)
+    return np.int64(code), np.int64(second | np.uint64(1))
+
+
+@njit(cache=True)
+def _of_words(mask: Mask) -> np.int64:
     code, factor = np.uint64(0), np.uint64(FACTOR)
     for word in range(mask.shape[0]):
         code += np.uint64(mask[word]) * factor
         factor += np.uint64(2 * FACTOR)
-    longs(desk, FACTS)[2] = np.int64(code)
+    return np.int64(code)

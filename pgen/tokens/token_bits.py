@@ -7,8 +7,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.memory import Memory, ints, words
-from pgen.tokens.lexicon import EVERYDAY, FIRST, TOKENS
+from pgen.tokens.lexicon import EVERYDAY, FIRST, LISTED, MOST_LISTED, TOKENS
 
+Longs = NDArray[np.int64]
 Mask = NDArray[np.uint32]
 
 
@@ -18,6 +19,18 @@ def allow(lexicon: Memory, at: int, node: int, mask: Mask) -> None:
     first, tokens = ints(lexicon, at + FIRST), ints(lexicon, at + TOKENS)
     for k in range(first[node], first[node + 1]):
         mask[tokens[k] >> 5] |= np.uint32(1) << np.uint32(tokens[k] & 31)
+
+
+@njit(cache=True)
+def clear(desk: Memory, mask: Mask, facts: Longs) -> None:
+    """Clear the draft on a desk; where its tokens are listed no others are looked at."""
+    if facts[4] > MOST_LISTED:
+        mask[:] = 0
+    else:
+        listed = ints(desk, LISTED)
+        for k in range(facts[4]):
+            mask[listed[k] >> 5] = 0
+    facts[4] = 0
 
 
 @njit(cache=True)

@@ -34,6 +34,8 @@ from pgen.tokens.lexicon import (
     CLASS_START,
     EDGES,
     LEVEL,
+    LISTED,
+    MOST_LISTED,
     SECTION,
     SLICED,
     SLICED_LEVELS,
@@ -45,7 +47,7 @@ from pgen.tokens.lexicon import (
 )
 from pgen.tokens.loops import NEAR, NOWHERE, loops, model, noted_pair, read_signs
 from pgen.tokens.slices import MAX_CHARACTERS
-from pgen.tokens.token_bits import allow, everyday
+from pgen.tokens.token_bits import allow, clear, everyday
 from pgen.tokens.trie import NONE
 
 Ints = NDArray[np.int32]
@@ -64,7 +66,8 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
 
     `scratch` holds `4 LEVEL` ints and five for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
-    allowed tokens lead to, or a bound on it). Returns what `mask_kernels.draw` does.
+    allowed tokens lead to, or a bound on it); up to `MOST_LISTED` tokens are listed and counted in `facts[4]`, which
+    is larger where a mask may hold others. Returns what `mask_kernels.draw` does.
     """
     facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
     rest = section.shape[0] - 3
@@ -73,7 +76,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         return UNKNOWN
     if looping == OK:
         return int(from_loop(memory, lexicon, state, scratch, mask, facts))
-    mask[:] = 0
+    clear(lexicon, mask, facts)
     common = NOWHERE
     for letter in FREQUENT:
         target = np.int32(follow(memory, state, np.int64(octets(memory, CLASS_OF)[letter])))
@@ -94,7 +97,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
     if like != DEAD and (bound >= 0 or like == common or like == UNKNOWN):  # noqa: SIM109 (for numba)
         return like
     if bound >= 0:
-        facts[0], facts[1] = everyday(lexicon, mask), bound
+        facts[0], facts[1], facts[4] = everyday(lexicon, mask), bound, MOST_LISTED + 1
     else:
         for family in range(rest):
             outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
@@ -111,7 +114,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
 @njit(cache=True)
 def from_loop(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """`fill` for a loop: everyday tokens, and of the others those whose tails may come."""
-    facts[0], facts[1] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state]
+    facts[0], facts[1], facts[4] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state], MOST_LISTED + 1
     tails = ints(lexicon, SECTION).shape[0] - 2
     return int(walk(memory, lexicon, np.int64(SLICED), tails, state, scratch, mask, facts))
 
@@ -139,6 +142,7 @@ def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Int
             reached = MAX_CHARACTERS
         here, after, count = after, here, found
     if reached > 0:
+        facts[4] = MOST_LISTED + 1
         row = word_rows(lexicon, UP_TO)[family * (MAX_CHARACTERS + 1) + reached]
         for word in range(mask.shape[0]):
             mask[word] |= row[word]
@@ -212,9 +216,11 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
     byte, only, begin = octets(lexicon, levels), ints(lexicon, levels + 1), ints(lexicon, levels + 2)
     transitions, live, class_of = int_rows(memory, TRANSITIONS), octets(memory, STATE_LIVE), octets(memory, CLASS_OF)
     farthest, any_allowed, largest, last = ints(memory, STATE_FARTHEST), facts[0], facts[1], np.int32(-1)
+    listed, n_listed, facts[4] = ints(lexicon, LISTED), np.uint64(facts[4]), MOST_LISTED + 1
     edge_start, edge_low, edge_high = ints(memory, EDGE_START), octets(memory, EDGE_LOW), octets(memory, EDGE_HIGH)
     # Unsigned indices: for signed ones numba checks for negative values, a third of the time of this loop.
     one, two, three, four, five = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
+    most = np.uint64(MOST_LISTED)
     top, source, run, member, left = np.uint64(0), np.uint64(state), NOWHERE, np.int64(-1), np.int64(0)
     node, stop = np.uint64(begin[root]), np.uint64(begin[root + 1])
     while True:
@@ -243,8 +249,12 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
         if token != NONE and live[np.uint64(target)]:
             if token >= 0:
                 mask[np.uint64(token) >> np.uint64(5)] |= np.uint32(1) << np.uint32(token & 31)
+                if n_listed < most:
+                    listed[n_listed] = token
+                n_listed += one
             else:
                 allow(lexicon, at, -2 - token, mask)
+                n_listed += most + one
             if target != last:
                 any_allowed, last = 1, target
                 largest = max(largest, np.int64(farthest[np.uint64(target)]))
@@ -259,7 +269,7 @@ def walk(memory: Memory, lexicon: Memory, at: int, root: int, state: int, path: 
                 left -= 1
             else:
                 source, run, member = np.uint64(target), NOWHERE, np.int64(-1)
-    facts[0], facts[1] = any_allowed, largest
+    facts[0], facts[1], facts[4] = any_allowed, largest, np.int64(n_listed)
     return OK
 
 

@@ -2,6 +2,7 @@
 
 import random
 import re
+import string
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 import pgen
 from pgen.tokens import Vocabulary
+from pgen.tokens.lexicon import LEVEL
+from pgen.tokens.loops import NEAR, loops
 from pgen.tokens.slices import FAMILIES, MAX_CHARACTERS, slices_of
 
 RNG = random.Random(0)
@@ -18,7 +21,23 @@ WORDS = [
     + RNG.choice([b"", b"", b"_", b"7", b'"', b"\n", "é".encode(), "日本".encode(), b"\xe6\x97"])
     for _ in range(400)
 ]
-TOKENS = list(dict.fromkeys([bytes([b]) for b in range(256)] + WORDS + [b" " + w for w in WORDS] + [b"Tea ", b"E"]))
+SIGNED = [
+    b"://",
+    b".txt",
+    b"te.e:a",
+    b"a:b.txt",
+    b'".',
+    b'.t"',
+    b"}.{",
+    "é:é".encode(),
+    b"eta:",
+    b"\x00:",
+    b"~~",
+    b";e",
+]
+TOKENS = list(
+    dict.fromkeys([bytes([b]) for b in range(256)] + WORDS + [b" " + w for w in WORDS] + [b"Tea ", b"E"] + SIGNED)
+)
 VOCABULARY = Vocabulary([*TOKENS, b""], eos=len(TOKENS))
 PATTERNS = [
     r"[a-z ]{1,9}",
@@ -33,7 +52,14 @@ PATTERNS = [
     r"[a-zé]{0,12}日?",
     r"(?:[eta][a-z]?)+|tea[^x]*",
     r"(?:[a-p]|ta{3})+",
+    r"[^:]*",
+    r"[^:]+://[^:/]+",
+    r".*\.txt",
+    r"(?!.*[{};]).*\.t",
+    r'(?:[^.:"]|\.[a-z]*;|:e)*',
+    r"[^:.]{2}[^:]*|~+",
 ]
+NEAR_LOOPS = {r"[^:]*": b"", r"[^:]+://[^:/]+": b"e", r".*\.txt": b"tea", r"(?!.*[{};]).*\.t": b"E"}
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -50,6 +76,25 @@ def test_masks_equal_completability(pattern):
             break
         token = rng.choice([v for v in allowed if v < len(TOKENS)])
         state, prefix = automaton.advance(state, token), prefix + TOKENS[token]
+
+
+@pytest.mark.parametrize("pattern", NEAR_LOOPS)
+def test_near_loops_are_found(pattern):
+    """States that all everyday text but for a few signs leads back to."""
+    automaton = pgen.Regex(pattern).compile(VOCABULARY)
+    state = automaton.start
+    for byte in NEAR_LOOPS[pattern]:
+        state = automaton.advance(state, byte)
+    automaton.mask(state)
+    scratch = np.zeros(4 * LEVEL, np.int32)
+    assert loops(automaton._dfa.memory, automaton._desk.memory, state, scratch) == NEAR
+
+
+def test_what_is_nearly_a_near_loop_has_it_as_model():
+    automaton = pgen.Regex(r"[^:]+").compile(VOCABULARY)
+    inside = automaton.advance(automaton.start, ord("e"))
+    automaton.mask(automaton.start)
+    assert inside in automaton._masks
 
 
 @given(st.sampled_from(PATTERNS), st.sets(st.sampled_from(range(256)), max_size=6))
@@ -92,6 +137,22 @@ def test_tokens_are_everyday_or_have_a_tail():
         assert ordinary.fullmatch(beginning.decode())
         assert everyday[v] == (v not in tails)
         assert not ordinary.match(tails.get(v, b"").decode(errors="surrogateescape"))[0]
+
+
+def test_signs_list_the_tokens_that_hold_them():
+    slices, held = slices_of(VOCABULARY), {}
+    for sign in range(128):
+        for k in range(slices.sign_start[sign], slices.sign_start[sign + 1]):
+            tail = slices.sign_bytes[slices.sign_tails[k] : slices.sign_tails[k + 1]].tobytes()
+            held[sign, int(slices.sign_tokens[k])] = tail
+    expected = {}
+    for v in VOCABULARY.text_ids.tolist():
+        begun = re.match(rb'[A-Za-z \x80-\xff]*(?=[^\x00-\x20"\\\x7fA-Za-z\x80-\xff])', TOKENS[v])
+        if begun and TOKENS[v][: begun.end()].decode(errors="replace").isprintable():
+            signs = set(TOKENS[v]) & set(range(0x21, 0x7F)) - set(b'"\\') - set(string.ascii_letters.encode())
+            expected |= {(sign, v): TOKENS[v][begun.end() :] for sign in signs}
+    assert held == expected
+    assert {token for _, token in held} > {TOKENS.index(b"te.e:a"), TOKENS.index("é:é".encode())}
 
 
 def test_levels_accumulate():

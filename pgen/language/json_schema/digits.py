@@ -61,6 +61,22 @@ class Graph:
         """A state with some ways and a tail: the tail itself where there are no ways."""
         return self._new(tail) if self._lead(self._n_states, ways) else tail
 
+    def digit(self, tail: int, digit: int, below: int, same: int, above: int) -> int:
+        """`state` with ways by a digit, those below it and those above it."""
+        if not (below or same or above):
+            return tail
+        state, edges = self._n_states, self._edges
+        self._n_states += 1
+        if tail:
+            self._jumps += (state, tail)
+        if same:
+            edges += (state, 0x30 + digit, 0x30 + digit, same)
+        if below:
+            edges += (state, 0x30, 0x2F + digit, below)
+        if above:
+            edges += (state, 0x31 + digit, 0x39, above)
+        return state
+
     def before(self, characters: str, target: int, tail: int = NONE) -> int:
         """A state with a tail from which any of some characters lead to another state."""
         if not target:
@@ -183,18 +199,22 @@ class _Comparison:
 
     def ways(self, first: int) -> list[Way]:
         """The ways of the state before all digits, the first of which is not below `first`."""
-        for at in range(max(len(self._lower), len(self._upper)), 0, -1):
-            if at <= self._shared:
-                self._lows[at] = self._highs[at] = self._state(at, 0, 0)
-                continue
-            if at <= len(self._lower):
-                self._lows[at] = self._state(at, 0, -self._side)
-            if at <= len(self._upper):
-                self._highs[at] = self._state(at, self._side, 0)
+        self._lay_beside(self._lower, self._lows, 0, -self._side)
+        self._lay_beside(self._upper, self._highs, self._side, 0)
+        for at in range(self._shared, 0, -1):
+            self._lows[at] = self._highs[at] = self._graph.state(self._tail(at, 0, 0), self._ways(at, 0, 0, 0))
         return self._ways(0, 0 if self._lower else 1, 0 if self._upper else -1, first)
 
-    def _state(self, at: int, to_low: int, to_high: int) -> int:
-        return self._graph.state(self._tail(at, to_low, to_high), self._ways(at, to_low, to_high, 0))
+    def _lay_beside(self, text: str, states: list[int], to_low: int, to_high: int) -> None:
+        """The states after digits that agree with one text beyond what both share, the last first."""
+        tail, free, lay = self._tail, self._free, self._graph.digit
+        if (last := len(text)) > self._shared:
+            states[last] = self._graph.state(tail(last, to_low, to_high), self._ways(last, to_low, to_high, 0))
+        for at in range(last - 1, self._shared, -1):
+            digit = int(text[at])
+            below = free(at + 1, to_low or -1, to_high or -1) if digit else NONE
+            above = free(at + 1, to_low or 1, to_high or 1) if digit < 9 else NONE
+            states[at] = lay(tail(at, to_low, to_high), digit, below, states[at + 1], above)
 
     def _ways(self, at: int, to_low: int, to_high: int, first: int) -> list[Way]:
         if to_high == 0 and at == len(self._upper):
