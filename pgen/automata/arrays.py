@@ -122,7 +122,7 @@ class Store:
     """
 
     def __init__(self, memory: Memory, block: Bytes, counts: NDArray[np.int64]) -> None:
-        self.memory, self._block, self.counts, self.nfa = memory, block, counts, Views(memory, block)
+        self.memory, self.block, self.counts, self.nfa = memory, block, counts, Views(memory, block)
 
     @classmethod
     def empty(cls, room: Sequence[int], class_of: Bytes) -> Store:
@@ -141,29 +141,41 @@ class Store:
 
     def add(self, piece: Piece) -> None:
         """Put a piece behind what is there."""
-        fragment = piece.fragment
-        while True:
-            outcome = _added(self.memory, self.counts, *fragment, piece.nearest, *piece[2:])
-            if outcome == OK:
-                return
-            if outcome == CUT:
-                self._cut(fragment.edges)
-            else:
-                self._make_room(fragment, piece.n_rules)
+        self.become(*put(self.memory, self.block, self.counts, *piece.fragment, piece.nearest, *piece[2:]))
 
-    def _make_room(self, fragment: Fragment, n_rules: int) -> None:
-        n_edges = len(fragment.edges)
-        more = np.array((fragment.n_states, n_edges, len(fragment.jumps), n_edges, n_rules))
-        self._become(self.with_room(np.maximum(_room(self.memory), 2 * (self.counts + more))))
+    def become(self, memory: Memory, block: Bytes) -> None:
+        """Lie elsewhere from now on, with other room or other byte classes."""
+        if memory is not self.memory:
+            self.memory, self.block, self.nfa = memory, block, Views(memory, block)
 
-    def _become(self, other: Store) -> None:
-        self.nfa, self.memory, self._block = other.nfa, other.memory, other._block
 
-    def _cut(self, edges: Ints) -> None:
-        """Other byte classes, which none of these edges cuts; earlier edges by the new names, in other arrays."""
-        after = _refined(self.nfa.class_of, edges)
-        self._become(self.copy())
-        _rename(self.memory, self.counts, after)
+@njit(cache=True)
+def put(
+    memory: Memory,
+    block: Bytes,
+    counts: Longs,
+    n_states: int,
+    edges: Ints,
+    jumps: Ints,
+    begins: Ints,
+    ends: Ints,
+    nearest: Ints,
+    rules: Ints,
+    numbers: Ints,
+    n_rules: int,
+) -> tuple[Memory, Bytes]:
+    """Put a piece, field by field, behind what is in a store; where that lies then."""
+    more = np.array([n_states, edges.shape[0], jumps.shape[0], edges.shape[0], n_rules])
+    while True:
+        outcome = _added(memory, counts, n_states, edges, jumps, begins, ends, nearest, rules, numbers, n_rules)
+        if outcome == OK:
+            return memory, block
+        if outcome == CUT:
+            after = _refined(octets(memory, CLASS_OF), edges)
+            memory, block = _moved(memory, counts, _room(memory))
+            _rename(memory, counts, after)
+        else:
+            memory, block = _moved(memory, counts, np.maximum(_room(memory), 2 * (counts + more)))
 
 
 @njit(cache=True)

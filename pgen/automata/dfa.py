@@ -20,7 +20,7 @@ from pgen.automata import kernels
 from pgen.automata.arrays import Views, nfa_of
 from pgen.automata.growth import Growth
 from pgen.automata.layout import DEAD, FULL, IS_END, UNKNOWN
-from pgen.automata.pieces import Fragment
+from pgen.automata.pieces import NO_STATES, Fragment, as_edges, as_jumps
 from pgen.automata.reachability import Trimmed, trim
 from pgen.automata.table import (
     FIRST_STATE,
@@ -42,8 +42,8 @@ START = FIRST_STATE
 class LazyDFA:
     """Walks a fragment, which may be one that grows, as a deterministic automaton. Not empty: check `is_empty` first.
 
-    `farthest` says how many single-byte tokens lead from each NFA state to acceptance
-    (default: as many as bytes), `live` from which states tokens do so at all (default: all).
+    `fragment` is what is walked, unless it grows. `farthest` says how many single-byte tokens lead from each NFA state
+    to acceptance (default: as many as bytes), `live` from which states tokens do so at all (default: all).
     """
 
     def __init__(
@@ -53,13 +53,14 @@ class LazyDFA:
         live: NDArray[np.uint8] | None = None,
     ) -> None:
         self._growth = fragment if isinstance(fragment, Growth) else None
-        self.fragment, nearest = _trimmed(fragment)
-        self.is_empty = self.fragment.n_states == 0
+        trimmed = _NOTHING if isinstance(fragment, Growth) else _trimmed(fragment)
+        self.fragment = trimmed.fragment
+        self.is_empty = not self.fragment.n_states if self._growth is None else self._growth.nearest_bytes is None
         self.limits = current()
         self.lock = threading.RLock()
         if self.is_empty:
             return
-        self._store = self._growth.store if self._growth else nfa_of(self.fragment, nearest, farthest, live)
+        self._store = self._growth.store if self._growth else nfa_of(*trimmed, farthest, live)
         self.nfa = self._store.nfa
         rows = self._store.memory
         self.table, self.memory = empty_table(rows, int(rows[IS_END, 1]), self.n_classes, self.limits)
@@ -157,7 +158,8 @@ class LazyDFA:
         self.memory = np.concatenate([self._store.memory, table.memory])
 
 
-def _trimmed(fragment: Fragment | Trimmed | Growth) -> Trimmed:
-    if isinstance(fragment, Growth):
-        return Trimmed(fragment.whole.fragment, fragment.whole.nearest)
+def _trimmed(fragment: Fragment | Trimmed) -> Trimmed:
     return fragment if isinstance(fragment, Trimmed) else trim(fragment)
+
+
+_NOTHING = Trimmed(Fragment(0, as_edges([]), as_jumps([])), NO_STATES)

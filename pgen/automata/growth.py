@@ -17,7 +17,6 @@ from collections import deque
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pgen.automata.arrays import RULES, UNWRITTEN, Piece, Store
 from pgen.automata.laying import PieceBuilder, Rules
@@ -50,12 +49,9 @@ class Growth:
     def __init__(self, node: ir.Node, stock: ir.Stock = ir.NO_STOCK) -> None:
         ground, rules = _ground(stock)
         self.store, self._writer, self._batch = ground.copy(), _Writer(rules), AHEAD
-        self.whole = self._writer.piece(WHOLE, node)
-        nearest = int(self.whole.nearest[0]) if len(self.whole.nearest) else UNREACHABLE
+        nearest = self._writer.write_whole(node, self.store)
         self.nearest_bytes = nearest if nearest < UNREACHABLE else None
-        if self.nearest_bytes is not None:
-            self.store.add(self.whole)
-            self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
+        self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
 
     def write(self, rule: int) -> None:
         """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""
@@ -125,40 +121,52 @@ class _Writer:
             # What the rule mentions comes before what comes after it.
             waiting.extendleft(range(len(parts) - 1, known - 1, -1))
         if begins:
-            store.add(self._finished(builder, begins))
+            lengths = self._put(builder, begins, store)
+            assert lengths == [self.rules.costs[rule] for rule in begins], "a part is as short as it says"
 
-    def piece(self, rule: int, body: ir.Node) -> Piece:
-        """The piece of one rule with this body."""
+    def write_whole(self, node: ir.Node, store: Store) -> int:
+        """Put in the whole of a language; bytes of its shortest member, or `UNREACHABLE`."""
         builder = PieceBuilder(self.rules, self._n_edges)
-        begins = {rule: builder.lay_apart(body)}
-        return self._cut(builder, rule) if ir.has_boolean(body) else self._finished(builder, begins)
+        begins = {WHOLE: builder.lay_apart(node)}
+        if ir.has_boolean(node):
+            return self._put_trimmed(builder, store)
+        (length,) = self._put(builder, begins, store)
+        return length
 
-    def _finished(self, builder: PieceBuilder, begins: dict[int, int]) -> Piece:
-        """The piece of rules that begin at these states; without intersections nothing that was laid is in vain."""
-        bodies, (first, *others) = [*begins], begins.values()
-        starts = np.array([first, *builder.begins, *others], np.int32)
-        fragment, nearest = builder.measured(starts)
-        lengths, n_own = nearest[starts].tolist(), len(builder.begins)
-        told = [self.rules.costs[rule] for rule in bodies]
-        assert told == lengths[:1] + lengths[n_own + 1 :] or bodies == [WHOLE], "a part is as short as it says"
-        own = map(self.rules.add, builder.parts, lengths[1 : n_own + 1])
-        return self._numbered(builder, fragment, nearest, [bodies[0], *own, *bodies[1:]])
+    def _put(self, builder: PieceBuilder, begins: dict[int, int], store: Store) -> list[int]:
+        """Put in rules that begin at these states, and the builder's own; bytes of their shortest members.
 
-    def _cut(self, builder: PieceBuilder, rule: int) -> Piece:
-        """The piece of a rule with intersections, in which there may be states that lead nowhere."""
+        Without intersections nothing that was laid is in vain.
+        """
+        (first, *bodies), (start, *starts) = begins.keys(), begins.values()
+        n_own, n_rules = len(builder.parts), len(self.rules.parts)
+        own = range(n_rules, n_rules + n_own)
+        lengths = builder.put(store, [first, *own, *bodies], [start, *builder.begins, *starts])
+        self._take_over(builder, lengths[1 : n_own + 1])
+        return lengths[:1] + lengths[n_own + 1 :]
+
+    def _put_trimmed(self, builder: PieceBuilder, store: Store) -> int:
+        """The same for a whole with intersections, in which there may be states that lead nowhere."""
         fragment, nearest = trim(builder.fragment(np.array(builder.begins, np.int32)), None, self.rules.told())
-        begins = np.append(_FIRST, fragment.begins)
-        first, *lengths = nearest[begins].tolist() if len(nearest) else [UNREACHABLE]
-        assert first == self.rules.costs[rule] or rule == WHOLE, "a part is as short as it says"
+        if not len(nearest):
+            return UNREACHABLE
+        begins, ends = np.append(_FIRST, fragment.begins), np.append(_LAST, fragment.ends)
+        lengths: list[int] = nearest[begins].tolist()
+        first = lengths.pop(0)
+        n_rules = len(self.rules.parts)
         # Where trimming has cut rules, it is not said which; those left serve this piece alone.
-        names = builder.parts if len(lengths) == len(builder.parts) else [ir.Ref("") for _ in lengths]
-        rules, ends = [rule, *map(self.rules.add, names, lengths)], np.append(_LAST, fragment.ends)
-        return self._numbered(builder, fragment._replace(begins=begins, ends=ends), nearest, rules)
+        builder.parts = builder.parts if len(lengths) == len(builder.parts) else [ir.Ref("") for _ in lengths]
+        self._take_over(builder, lengths)
+        rules = np.array([WHOLE, *range(n_rules, n_rules + len(lengths))], np.int32)
+        fragment = fragment._replace(begins=begins, ends=ends)
+        store.add(Piece(fragment, nearest, rules, rules[1:], len(self.rules.parts)))
+        return first
 
-    def _numbered(self, by: PieceBuilder, fragment: Fragment, nearest: NDArray[np.int32], rules: list[int]) -> Piece:
-        """The piece of these rules, its own ones numbered after those there were."""
-        self._n_edges, numbers = by.n_edges, np.array(rules, np.int32)
-        return Piece(fragment, nearest, numbers, numbers[1:], len(self.rules.parts))
+    def _take_over(self, builder: PieceBuilder, lengths: list[int]) -> None:
+        """Know a builder's own rules, and how many edges it has placed."""
+        self._n_edges = builder.n_edges
+        for part, n_bytes in zip(builder.parts, lengths, strict=True):
+            self.rules.add(part, n_bytes)
 
 
 _FIRST, _LAST = np.zeros(1, np.int32), np.ones(1, np.int32)

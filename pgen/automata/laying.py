@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pgen.automata.arrays import Store, put
+from pgen.automata.memory import Memory
 from pgen.automata.nfa import Builder
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 from pgen.automata.reachability import distances_with_calls
@@ -21,6 +23,7 @@ from pgen.automata.tape import written
 from pgen.language import ir
 
 Ints = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 
 class Rules(NamedTuple):
@@ -67,11 +70,17 @@ class PieceBuilder(Builder):
             self._visit(*self._waiting.pop())
         return start
 
-    def measured(self, starts: NDArray[np.int32]) -> tuple[Fragment, NDArray[np.int32]]:
-        """What was laid, with all bodies and rules that begin in `starts`, and bytes from each state to their ends."""
-        n_states, ends = self._tape.n_states, starts + 1
-        edges, jumps, nearest = _measured(n_states, *self._tape.notes(), starts[1:], ends[1:], self._rules.told())
-        return Fragment(n_states, edges, jumps, starts, ends), nearest
+    def put(self, store: Store, rules: list[int], starts: list[int]) -> list[int]:
+        """Put what was laid into a store, where these rules begin at these states; bytes of their shortest members.
+
+        The first is what was laid first. Then come the builder's own rules, whose numbers are the largest.
+        """
+        numbers, begins = np.array(rules, np.int32), np.array(starts, np.int32)
+        n_rules, before = len(self._rules.parts) + len(self.parts), (store.memory, store.block, store.counts)
+        laid = _laid(*before, self._tape.n_states, *self._tape.notes(), begins, self._rules.told(), numbers, n_rules)
+        store.become(*laid[:2])
+        lengths: list[int] = laid[2].tolist()
+        return lengths
 
     def share(self, part: ir.Node) -> None:
         """Make a part of some size a rule, unless it is one."""
@@ -150,16 +159,23 @@ class PieceBuilder(Builder):
 
 
 @njit(cache=True)
-def _measured(
+def _laid(
+    memory: Memory,
+    block: Bytes,
+    counts: NDArray[np.int64],
     n_states: int,
     notes: Ints,
-    data: NDArray[np.uint8],
+    data: Bytes,
     inner_edges: Ints,
     inner_jumps: Ints,
     begins: Ints,
-    ends: Ints,
     costs: Ints,
-) -> tuple[Ints, Ints, Ints]:
+    rules: Ints,
+    n_rules: int,
+) -> tuple[Memory, Bytes, Ints]:
+    """Write notes out into a store; where that lies then, and how far it is from `begins` to their ends."""
     edges, jumps = written(notes, data, inner_edges, inner_jumps)
-    one_each = np.ones(256, np.int32)
-    return edges, jumps, distances_with_calls(n_states, edges, jumps, begins, ends, costs, one_each)
+    one_each, ends = np.ones(256, np.int32), begins + np.int32(1)
+    nearest = distances_with_calls(n_states, edges, jumps, begins[1:], ends[1:], costs, one_each)
+    memory, block = put(memory, block, counts, n_states, edges, jumps, begins, ends, nearest, rules, rules[1:], n_rules)
+    return memory, block, nearest[begins]

@@ -110,8 +110,8 @@ class TokenAutomaton:
 
     @property
     def _grows(self) -> bool:
-        """Whether parts of the language are written when walks get there."""
-        return ir.grows(self.language.sketch)
+        """Whether parts of the language are written when walks get there, or have been for others like it."""
+        return bool(self.language.stock.parts) or ir.grows(self.language.sketch)
 
     @cached_property
     def longest_tokens(self) -> int | None:
