@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pgen.automata import acceptor
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.growth import Growth
-from pgen.automata.layout import DEAD, ENDED, OK, UNKNOWN, UNMARKED
+from pgen.automata.layout import DEAD, ENDED, UNKNOWN
 from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, trim
@@ -26,7 +26,6 @@ from pgen.language import ir
 from pgen.language.base import Language
 from pgen.tokens import mask_kernels, walk_kernels
 from pgen.tokens.budget import TokenDistances
-from pgen.tokens.endless import mark_endless
 from pgen.tokens.lexicon import Desk, lexicon_of
 from pgen.tokens.special_tokens import FOREIGN, reading
 from pgen.tokens.spellable import live_states
@@ -137,17 +136,11 @@ class TokenAutomaton:
     def _walked(self, state: int) -> Mask:
         dfa, desk = self._dfa, self._desk
         with dfa.lock:
-            while (model := mask_kernels.draw(dfa.memory, desk.memory, state)) == UNKNOWN:
+            while mask_kernels.draw(dfa.memory, desk.memory, state) == UNKNOWN:
                 dfa.grow()
-            if model == UNMARKED:
-                mark_endless(dfa.memory, self._lexicon.slices.widest, dfa.members(state))
-                model = dfa.settled(lambda: mask_kernels.draw(dfa.memory, desk.memory, state))
-            if model != OK:
-                desk.draft[:], desk.facts[:2] = self.mask(model), self._facts[model]
-                dfa.settled(lambda: mask_kernels.draw_differing(dfa.memory, desk.memory, state, model))
-            any_allowed, farthest, *codes, _ = desk.facts.tolist()
+            any_allowed, farthest, code, second = desk.facts.tolist()
             self._facts[state] = bool(any_allowed), farthest
-            self._masks[state] = mask = self._shared((codes[0], codes[1]), desk.octets)
+            self._masks[state] = mask = self._shared((code, second), desk.octets)
         return mask
 
     def _shared(self, codes: tuple[int, int], drawn: memoryview) -> Mask:

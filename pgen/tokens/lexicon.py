@@ -30,7 +30,7 @@ WHOLE, SLICED, SECTION, EDGES, CLASS_START, UP_TO, EVERYDAY = 0, 6, 12, 13, 14, 
 SIGN_START, SIGN_TOKENS, SIGN_TAILS, SIGN_BYTES = 17, 18, 19, 20
 """Places in the lexicon: the whole trie, the tries of slices, and what slices have besides."""
 TOKEN_START, TOKEN_BYTES, WHOLE_LEVELS, SLICED_LEVELS, EOS = 21, 22, 23, 26, 29
-SCRATCH, DRAFT, FACTS, LISTED = 30, 31, 32, 33
+SCRATCH, DRAFT, FACTS, LISTED, MODEL = 30, 31, 32, 33, 34
 """Behind these: the bytes of tokens, both tries in level order, the EOS ids; and on a `Desk` its own."""
 BYTE, DEPTH, END, FIRST, TOKENS, ONLY = range(6)
 """Places of a trie's arrays after its first."""
@@ -115,22 +115,25 @@ def _lexicon(arrays: Arrays) -> Lexicon:
 class Desk:
     """What masks of one automaton are drawn up on: `memory` is that of a lexicon, and of this.
 
-    `draft (words,)` becomes the mask, whose bytes are `octets`; `facts` are (whether a token is allowed, the largest
+    `octets` are the bytes of the draft that becomes the mask; `facts` are (whether a token is allowed, the largest
     `farthest` of the states that allowed ones lead to or a bound on it, a code that equal masks share, a second one
-    or 0, how many tokens are listed or more than `MOST_LISTED`).
+    or 0). Kernels know besides how many tokens are listed or that there are more, and which state's mask is the model,
+    with its first two facts.
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
         n_words, n_scratch = len(lexicon.eos), max(4 * LEVEL, 5 * lexicon.max_depth + 5)
-        shapes, types = ((n_scratch,), (n_words,), (5,), (MOST_LISTED,)), (np.int32, np.uint32, np.int64, np.int32)
-        by = plan(shapes, types)
+        by = plan(
+            ((n_scratch,), (n_words,), (8,), (MOST_LISTED,), (n_words,)),
+            (np.int32, np.uint32, np.int64, np.int32, np.uint32),
+        )
         block = np.empty(by.n_bytes, np.uint8)
         at, end = by.rows[1:3, 0].tolist()
         self.memory: Memory = joined(lexicon.memory, by.rows, block)
-        self.draft: NDArray[np.uint32] = block[at : at + 4 * n_words].view(np.uint32)
         self.octets = block.data[at : at + 4 * n_words]
-        self.facts: NDArray[np.int64] = block[end : end + 40].view(np.int64)
-        self.facts[4] = MOST_LISTED + 1
+        facts: NDArray[np.int64] = block[end : end + 64].view(np.int64)
+        facts[4:6] = MOST_LISTED + 1, 0
+        self.facts = facts[:4]
 
 
 _ROOT = np.zeros(1, np.int32)

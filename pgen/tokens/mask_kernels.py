@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pgen.automata.layout import ENDED, OK, STATE_ACCEPTING
+from pgen.automata.layout import ENDED, OK, STATE_ACCEPTING, UNKNOWN
 from pgen.automata.memory import Memory, ints, longs, octets, words
 from pgen.tokens.differing import differ
-from pgen.tokens.lexicon import DRAFT, EOS, FACTS, LISTED, MOST_LISTED, SCRATCH
+from pgen.tokens.lexicon import DRAFT, EOS, FACTS, LISTED, MODEL, MOST_LISTED, SCRATCH
 from pgen.tokens.walk_kernels import fill
 
 Ints = NDArray[np.int32]
@@ -21,29 +21,30 @@ FACTOR, OTHER = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 @njit(cache=True)
 def draw(memory: Memory, desk: Memory, state: int) -> int:
-    """Draw up the mask of a state on a desk (`pgen.tokens.lexicon`), with its facts, EOS and code.
+    """Draw up the mask of a state on a desk (`pgen.tokens.lexicon`), with its facts, EOS and codes.
 
-    Returns `OK`, `UNKNOWN` when the DFA has to grow, `UNMARKED` when `Nfa.endless` is needed and not there, or a
-    state to begin from with `draw_differing`.
+    Returns `OK`, or `UNKNOWN` when the DFA has to grow.
     """
     outcome = fill(memory, desk, state, ints(desk, SCRATCH), words(desk, DRAFT), longs(desk, FACTS))
+    if outcome not in (OK, UNKNOWN):
+        outcome = from_model(memory, desk, state, outcome)
     if outcome == OK:
         finish(memory, desk, state)
     return int(outcome)
 
 
 @njit(cache=True)
-def draw_differing(memory: Memory, desk: Memory, state: int, other: int) -> int:
-    """Turn the mask of `other` that is on a desk, and its facts, into those of `state`; `UNKNOWN` or `OK`."""
-    mask, facts = words(desk, DRAFT), longs(desk, FACTS)
-    facts[4] = MOST_LISTED + 1
-    if octets(memory, STATE_ACCEPTING)[other]:
-        for token in ints(desk, EOS):
-            mask[token >> 5] &= ~(np.uint32(1) << np.uint32(token & 31))
-    outcome = differ(memory, desk, state, other, ints(desk, SCRATCH), mask, facts)
-    if outcome == OK:
-        finish(memory, desk, state)
-    return int(outcome)
+def from_model(memory: Memory, desk: Memory, state: int, other: int) -> int:
+    """Draw up the mask of a state by that of another, which is kept, since the next state is often like it, too."""
+    mask, model, facts, scratch = words(desk, DRAFT), words(desk, MODEL), longs(desk, FACTS), ints(desk, SCRATCH)
+    if facts[5] != other:
+        facts[5] = 0
+        if fill(memory, desk, other, scratch, model, facts) != OK:
+            return UNKNOWN
+        facts[5], facts[6], facts[7] = other, facts[0], facts[1]
+    mask[:] = model
+    facts[0], facts[1], facts[4] = facts[6], facts[7], MOST_LISTED + 1
+    return int(differ(memory, desk, state, other, scratch, mask, facts))
 
 
 @njit(cache=True)

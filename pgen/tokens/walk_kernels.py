@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
+    ARENA,
     CLASS_OF,
     DEAD,
     EDGE_HIGH,
     EDGE_LOW,
     EDGE_START,
     OK,
+    START,
     STATE_FARTHEST,
     STATE_LIVE,
     TRANSITIONS,
@@ -29,7 +31,7 @@ from pgen.automata.layout import (
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
 from pgen.automata.runs import run_from, takes
-from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
+from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound, mark_endless
 from pgen.tokens.lexicon import (
     CLASS_START,
     EDGES,
@@ -60,14 +62,15 @@ GONE, MIXED = 0, -2
 FREQUENT = np.frombuffer(b"eta", np.uint8)
 
 
-@njit(inline="always")
+@njit(cache=True)
 def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set in `mask` the bit of every token from `state` that leads to a live state, and no other.
 
     `scratch` holds `4 LEVEL` ints and five for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
     allowed tokens lead to, or a bound on it); up to `MOST_LISTED` tokens are listed and counted in `facts[4]`, which
-    is larger where a mask may hold others. Returns what `mask_kernels.draw` does.
+    is larger where a mask may hold others. Returns `OK`, `UNKNOWN` when the DFA has to grow, or a state
+    whose mask is nearly the same (`pgen.tokens.differing`).
     """
     facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
     rest = section.shape[0] - 3
@@ -87,7 +90,10 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         common = target if common in (NOWHERE, target) else np.int32(DEAD)
     bound = endless_bound(memory, state)
     if bound == UNMARKED:
-        return UNMARKED
+        first, stop = longs(memory, START)[state], longs(memory, START)[state + 1]
+        widest = int_rows(lexicon, EDGES)[ints(lexicon, CLASS_START)[1] : ints(lexicon, CLASS_START)[2]]
+        mark_endless(memory, widest, ints(memory, ARENA)[first:stop])
+        bound = endless_bound(memory, state)
     if bound < 0 and looping == NEAR:
         outcome = from_loop(memory, lexicon, state, scratch, mask, facts)
         return int(outcome if outcome == UNKNOWN else read_signs(memory, lexicon, state, mask, facts))

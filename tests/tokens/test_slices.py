@@ -14,6 +14,7 @@ from pgen.tokens import Vocabulary
 from pgen.tokens.lexicon import LEVEL
 from pgen.tokens.loops import NEAR, loops
 from pgen.tokens.slices import FAMILIES, MAX_CHARACTERS, slices_of
+from pgen.tokens.walk_kernels import fill
 
 RNG = random.Random(0)
 WORDS = [
@@ -92,9 +93,10 @@ def test_near_loops_are_found(pattern):
 
 def test_what_is_nearly_a_near_loop_has_it_as_model():
     automaton = pgen.Regex(r"[^:]+").compile(VOCABULARY)
-    inside = automaton.advance(automaton.start, ord("e"))
-    automaton.mask(automaton.start)
-    assert inside in automaton._masks
+    inside, memory, desk = automaton.advance(automaton.start, ord("e")), automaton._dfa.memory, automaton._desk.memory
+    scratch, mask, facts = np.zeros(4 * LEVEL, np.int32), np.zeros(len(TOKENS), np.uint32), np.zeros(8, np.int64)
+    automaton.mask(inside)
+    assert fill(memory, desk, automaton.start, scratch, mask, facts) == inside
 
 
 @given(st.sampled_from(PATTERNS), st.sets(st.sampled_from(range(256)), max_size=6))
