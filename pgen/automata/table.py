@@ -45,8 +45,8 @@ FIRST_STATE = 2
 """The first state that is neither dead nor ended."""
 FREE_CELLS = 1_000_000
 """Cells to begin with: untouched memory costs nothing, and below 4 MB no huge pages are cleared at first touch."""
-FIRST_SLOTS = 2048
-"""Places of a hash table to begin with, a power of two as always: they have to be cleared."""
+FIRST_SLOTS, FIRST_NODE_SLOTS = 8192, 2048
+"""Places of the hash tables of states and stack nodes to begin with, powers of two: they have to be cleared."""
 Longs = NDArray[np.int64]
 
 
@@ -135,7 +135,7 @@ def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Pla
         ((four + 2 * n_members,), one), ((four + 2 * n_members,), one),
         ((capacity,), np.uint8), ((capacity,), np.uint8), ((capacity,), one), ((capacity,), one), ((FIRST_SLOTS,), one),
         ((capacity + 1,), np.int64), ((four,), one), ((four,), one), ((capacity,), one), ((capacity,), one),
-        ((FIRST_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64), ((4,), np.int64),
+        ((FIRST_NODE_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64), ((4,), np.int64),
         ((8,), np.int64), (members, one), (members, one), (members, one), (members, one), (members, one),
         ((3 * 256,), one), ((3 * n_classes,), np.int64), ((1024, 3), one),
     ]  # fmt: skip
@@ -209,8 +209,8 @@ def is_crowded(table: Table) -> bool:
 
 def with_slots(table: Table) -> Table:
     """The table with empty hash tables, each at least eight times as large as what is in it."""
-    states, nodes = int(table.counters[0]), int(table.node_counters[0])
-    slots, node_slots = (np.zeros(max(FIRST_SLOTS, 8 << n.bit_length()), np.int32) for n in (states, nodes))
+    room = (FIRST_SLOTS, table.counters[0]), (FIRST_NODE_SLOTS, table.node_counters[0])
+    slots, node_slots = (np.zeros(max(fewest, 8 << int(used).bit_length()), np.int32) for fewest, used in room)
     return table.with_arrays(slots=slots, node_slots=node_slots)
 
 

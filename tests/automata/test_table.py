@@ -31,7 +31,8 @@ TEXTS += [b"(" * n + b"a" + b")" * n for n in range(0, 400, 13)]
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tables that begin with a handful of states and places."""
     monkeypatch.setattr(table_module, "FREE_CELLS", 48)
-    monkeypatch.setattr(table_module, "FIRST_SLOTS", 4)
+    for name in ("FIRST_SLOTS", "FIRST_NODE_SLOTS"):
+        monkeypatch.setattr(table_module, name, 4)
     table_module._plan_of.cache_clear()
     yield
     table_module._plan_of.cache_clear()
