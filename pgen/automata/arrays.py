@@ -136,7 +136,7 @@ class Store:
 
     def with_room(self, room: NDArray[np.int64]) -> Store:
         """The same with other room."""
-        memory, block = _moved(self.memory, self.counts, room)
+        memory, block = _moved(self.memory, self.block, self.counts, room)
         return Store(memory, block, self.counts.copy())
 
     def add(self, piece: Piece) -> None:
@@ -172,10 +172,10 @@ def put(
             return memory, block
         if outcome == CUT:
             after = _refined(octets(memory, CLASS_OF), edges)
-            memory, block = _moved(memory, counts, _room(memory))
+            memory, block = _moved(memory, block, counts, _room(memory))
             _rename(memory, counts, after)
         else:
-            memory, block = _moved(memory, counts, np.maximum(_room(memory), 2 * (counts + more)))
+            memory, block = _moved(memory, block, counts, np.maximum(_room(memory), 2 * (counts + more)))
 
 
 @njit(cache=True)
@@ -203,9 +203,13 @@ def _begun(room: Longs, class_of: Bytes) -> tuple[Memory, Bytes]:
 
 
 @njit(cache=True)
-def _moved(memory: Memory, counts: Longs, room: Longs) -> tuple[Memory, Bytes]:
-    """The memory and the block of a store with other room and the same in it."""
-    made, block = _laid_out(room)
+def _moved(memory: Memory, block: Bytes, counts: Longs, room: Longs) -> tuple[Memory, Bytes]:
+    """The memory and the block of a store with other room and the same in it.
+
+    The old block is an argument because numba frees what is not used any more, and memory holds addresses only.
+    """
+    assert len(block) > 0, "the arrays of a memory live"
+    made, moved = _laid_out(room)
     before, after = memory[: made.shape[0]].copy(), made.copy()
     before[:, 1] *= _SIZES
     after[:, 1] *= _SIZES
@@ -213,7 +217,7 @@ def _moved(memory: Memory, counts: Longs, room: Longs) -> tuple[Memory, Bytes]:
         kind = _KIND[at]
         used = counts[kind] if kind >= 0 else counts[STATES] + 1 if kind == _PER_STATE else 256
         octets(after, at)[: used * _SIZES[at]] = octets(before, at)[: used * _SIZES[at]]
-    return made, block
+    return made, moved
 
 
 @njit(cache=True)
