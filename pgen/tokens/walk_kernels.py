@@ -72,8 +72,7 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
     is larger where a mask may hold others. Returns `OK`, `UNKNOWN` when the DFA has to grow, or a state
     whose mask is nearly the same (`pgen.tokens.differing`).
     """
-    facts[0], facts[1], section = 0, 0, ints(lexicon, SECTION)
-    rest = section.shape[0] - 3
+    facts[0], facts[1] = 0, 0
     looping = loops(memory, lexicon, state, scratch)
     if looping == UNKNOWN:
         return UNKNOWN
@@ -102,19 +101,29 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         like = int(model(memory, lexicon, state, scratch, OK if bound >= 0 else NEAR))
     if like != DEAD and (bound >= 0 or like == common or like == UNKNOWN):  # noqa: SIM109 (for numba)
         return like
+    rest = ints(lexicon, SECTION).shape[0] - 3
     if bound >= 0:
         facts[0], facts[1], facts[4] = everyday(lexicon, mask), bound, MOST_LISTED + 1
-    else:
-        for family in range(rest):
-            outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
-            if outcome == UNKNOWN:
-                return UNKNOWN
-            if outcome == MIXED:
-                if walk(memory, lexicon, np.int64(SLICED), family, state, scratch, mask, facts) == UNKNOWN:
-                    return UNKNOWN
-            elif family == 0:
-                break
+    elif by_families(memory, lexicon, state, rest, scratch, mask, facts) == UNKNOWN:
+        return UNKNOWN
     return int(walk(memory, lexicon, np.int64(SLICED), rest, state, scratch, mask, facts))
+
+
+@njit(inline="always")
+def by_families(
+    memory: Memory, lexicon: Memory, state: int, n_families: int, scratch: Ints, mask: Mask, facts: Longs
+) -> int:
+    """`fill` for the tokens in families: those that levels do not decide are walked."""
+    for family in range(n_families):
+        outcome = judge(memory, lexicon, family, state, scratch, mask, facts)
+        if outcome == UNKNOWN:
+            return UNKNOWN
+        if outcome == MIXED:
+            if walk(memory, lexicon, np.int64(SLICED), family, state, scratch, mask, facts) == UNKNOWN:
+                return UNKNOWN
+        elif family == 0:
+            break
+    return OK
 
 
 @njit(cache=True)
