@@ -136,8 +136,8 @@ def _plan_of(capacity: int, n_members: int, n_classes: int, nesting: int) -> Pla
         ((capacity,), np.uint8), ((capacity,), np.uint8), ((capacity,), one), ((capacity,), one), ((FIRST_SLOTS,), one),
         ((capacity + 1,), np.int64), ((four,), one), ((four,), one), ((capacity,), one), ((capacity,), one),
         ((FIRST_NODE_SLOTS,), one), ((1024, 3), one), ((8 * capacity,), one), ((nesting, 5), np.int64),
-        ((4,), np.int64), ((8,), np.int64), (members, one), (members, one), (members, one), (members, one), (members, one),
-        ((3 * 256,), one), ((3 * n_classes,), np.int64), ((1024, 3), one),
+        ((4,), np.int64), ((8,), np.int64), (members, one), (members, one), (members, one), (members, one),
+        (members, one), ((3 * 256,), one), ((3 * n_classes,), np.int64), ((1024, 3), one),
     ]  # fmt: skip
     shapes, types = zip(*arrays, strict=True)
     return plan(shapes, types)
