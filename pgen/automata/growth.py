@@ -49,7 +49,9 @@ class Growth:
     def __init__(self, node: ir.Node, stock: ir.Stock = ir.NO_STOCK) -> None:
         ground, rules = _ground(stock)
         self.store, self._writer, self._batch = ground.copy(), _Writer(rules), AHEAD
-        nearest = self._writer.write_whole(node, self.store)
+        # Where there is a stock, nothing has to be looked through.
+        is_plain = bool(stock.parts) or not ir.has_boolean(node)
+        nearest = self._writer.write_whole(node, self.store, is_plain)
         self.nearest_bytes = nearest if nearest < UNREACHABLE else None
         self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
 
@@ -124,11 +126,11 @@ class _Writer:
             lengths = self._put(builder, begins, store)
             assert lengths == [self.rules.costs[rule] for rule in begins], "a part is as short as it says"
 
-    def write_whole(self, node: ir.Node, store: Store) -> int:
-        """Put in the whole of a language; bytes of its shortest member, or `UNREACHABLE`."""
+    def write_whole(self, node: ir.Node, store: Store, is_plain: bool) -> int:
+        """Put in a whole, plain if without intersections; bytes of its shortest member, or `UNREACHABLE`."""
         builder = PieceBuilder(self.rules, self._n_edges)
         begins = {WHOLE: builder.lay_apart(node)}
-        if ir.has_boolean(node):
+        if not is_plain:
             return self._put_trimmed(builder, store)
         (length,) = self._put(builder, begins, store)
         return length

@@ -231,7 +231,8 @@ class Later(Node):
 class Stock:
     """Parts that many languages have in common, as the very same objects: they are written once for all of these.
 
-    `shared` are those that come inside of others, such as what is between two properties.
+    `shared` are those that come inside of others, such as what is between two properties. A language with a stock
+    has neither special tokens nor intersections and complements but in spelled values.
     """
 
     parts: tuple[Later, ...] = ()

@@ -27,7 +27,7 @@ from pgen.language.base import Language
 from pgen.tokens import mask_kernels, walk_kernels
 from pgen.tokens.budget import TokenDistances
 from pgen.tokens.lexicon import Desk, lexicon_of
-from pgen.tokens.special_tokens import FOREIGN, reading
+from pgen.tokens.special_tokens import FOREIGN, Reading, reading
 from pgen.tokens.spellable import live_states
 from pgen.tokens.vocabulary import Vocabulary
 
@@ -46,7 +46,8 @@ class TokenAutomaton:
     def __init__(self, language: Language, vocabulary: Vocabulary) -> None:
         self.language = language
         self.vocabulary = vocabulary
-        self._reading = reading(language.sketch, vocabulary)
+        self._stock, sketch = language.stock, language.sketch
+        self._reading = Reading(sketch, vocabulary, {}) if self._stock.parts else reading(sketch, vocabulary)
         self._lexicon = lexicon_of(self._reading.vocabulary)
         single = self._lexicon.single
         if self._reading.names:
@@ -72,7 +73,7 @@ class TokenAutomaton:
 
     def _automaton(self, single: NDArray[np.bool_]) -> LazyDFA:
         if self._grows and (self._lexicon.every_byte or single.all()):
-            return LazyDFA(Growth(self._reading.node, self.language.stock))
+            return LazyDFA(Growth(self._reading.node, self._stock))
         if self._grows:
             self._reading = reading(self.language.node, self.vocabulary)
         pruned, farthest = self._trimmed(single)
@@ -110,7 +111,7 @@ class TokenAutomaton:
     @property
     def _grows(self) -> bool:
         """Whether parts of the language are written when walks get there, or have been for others like it."""
-        return bool(self.language.stock.parts) or ir.grows(self.language.sketch)
+        return bool(self._stock.parts) or ir.grows(self.language.sketch)
 
     @cached_property
     def longest_tokens(self) -> int | None:

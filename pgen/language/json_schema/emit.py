@@ -113,7 +113,7 @@ class Emitter:
         return known[1]
 
     def _to_be_written(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
-        n_bytes = 0 if {Constant}.issuperset(map(type, shape.expanded())) else lengths.of(shape)
+        n_bytes = 0 if _CONSTANTS.issuperset(map(type, shape.expanded())) else lengths.of(shape)
         if n_bytes >= NEVER:
             return ir.EMPTY
         if 0 < n_bytes < MAX_BYTES:
@@ -234,6 +234,7 @@ class Emitter:
         return self.container("[]", [form for form in forms if not ir.is_empty(form)], depth, low == 0)
 
 
+_CONSTANTS = frozenset({Constant})
 _NUMBERS = Shape((NumberShape(),)), Shape((NumberShape(integer=True),))
 _STRINGS = Shape((StringShape(),))
 _COMMON = (ANYTHING, _STRINGS, *_NUMBERS, *(Shape((ArrayShape((), rest),)) for rest in (ANYTHING, _STRINGS, *_NUMBERS)))
