@@ -132,7 +132,10 @@ class TokenAutomaton:
 
     def masks(self, states: Sequence[int]) -> Mask:
         """`(B, words)` masks of several states."""
-        return np.stack([self.mask(state) for state in states])
+        rows = np.empty((len(states), len(self._lexicon.eos)), np.uint32)
+        for row, state in zip(rows, states, strict=True):
+            row[:] = self.mask(state)
+        return rows
 
     def _walked(self, state: int) -> Mask:
         dfa, desk = self._dfa, self._desk
