@@ -40,7 +40,7 @@ from pgen.automata.layout import (
     UNMARKED,
     Nfa,
 )
-from pgen.automata.memory import Memory, bits, ints, octets
+from pgen.automata.memory import Memory, bits, copy, ints, octets
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 
 Ints = NDArray[np.int32]
@@ -76,7 +76,9 @@ _KINDS: dict[str, tuple[int, type]] = {
 """What the fields of an `Nfa` have a place for, and the types of their elements."""
 _PER_STATE, _PER_BYTE = -1, -2
 """Kinds of fields that have one place more than there are states, and one for each byte."""
-_KIND = np.array([_KINDS[name][0] if name in _KINDS else -1 if name in _STARTS else -2 for name in Nfa._fields])
+_KIND = np.array(
+    [_KINDS[name][0] if name in _KINDS else _PER_STATE if name in _STARTS else _PER_BYTE for name in Nfa._fields]
+)
 _TYPES = tuple(_KINDS[name][1] if name in _KINDS else _OTHER_TYPES[name] for name in Nfa._fields)
 _SIZES = np.array([np.dtype(kind).itemsize for kind in _TYPES])
 _PLACES = {name: at for at, name in enumerate(Nfa._fields)}
@@ -175,7 +177,10 @@ def put(
             memory, block = _moved(memory, block, counts, _room(memory))
             _rename(memory, counts, after)
         else:
-            memory, block = _moved(memory, block, counts, np.maximum(_room(memory), 2 * (counts + more)))
+            room = _room(memory)
+            for kind in range(room.shape[0]):
+                room[kind] = max(room[kind], 2 * (counts[kind] + more[kind]))
+            memory, block = _moved(memory, block, counts, room)
 
 
 @njit(cache=True)
@@ -189,7 +194,8 @@ def _laid_out(room: Longs) -> tuple[Memory, Bytes]:
         # Each begins at a multiple of 8 bytes.
         n_bytes += (length * _SIZES[at] + 7) // 8 * 8
     block = np.empty(n_bytes, np.uint8)
-    memory[:, 0] += np.int64(block.ctypes.data)
+    for at in range(memory.shape[0]):
+        memory[at, 0] += np.int64(block.ctypes.data)
     return memory, block
 
 
@@ -198,7 +204,7 @@ def _begun(room: Longs, class_of: Bytes) -> tuple[Memory, Bytes]:
     """The memory and the block of an empty store."""
     memory, block = _laid_out(room)
     ints(memory, EDGE_START)[0] = ints(memory, JUMP_START)[0] = ints(memory, CALL_START)[0] = 0
-    octets(memory, CLASS_OF)[:] = class_of
+    copy(class_of, octets(memory, CLASS_OF))
     return memory, block
 
 
@@ -211,19 +217,20 @@ def _moved(memory: Memory, block: Bytes, counts: Longs, room: Longs) -> tuple[Me
     assert len(block) > 0, "the arrays of a memory live"
     made, moved = _laid_out(room)
     before, after = memory[: made.shape[0]].copy(), made.copy()
-    before[:, 1] *= _SIZES
-    after[:, 1] *= _SIZES
     for at in range(made.shape[0]):
         kind = _KIND[at]
         used = counts[kind] if kind >= 0 else counts[STATES] + 1 if kind == _PER_STATE else 256
-        octets(after, at)[: used * _SIZES[at]] = octets(before, at)[: used * _SIZES[at]]
+        before[at, 1] = after[at, 1] = used * _SIZES[at]
+        copy(octets(before, at), octets(after, at))
     return made, moved
 
 
 @njit(cache=True)
 def _room(memory: Memory) -> Longs:
     """How many states, edges, jumps, calls and rules there is room for."""
-    room: Longs = memory[_MEASURED, 1]
+    room = np.empty(_MEASURED.shape[0], np.int64)
+    for kind in range(room.shape[0]):
+        room[kind] = memory[_MEASURED[kind], 1]
     return room
 
 
@@ -400,4 +407,4 @@ def _rename(memory: Memory, counts: Longs, after: Bytes) -> None:
         first[class_of[255 - byte]] = after[255 - byte]
     for e in range(counts[EDGES]):
         low[e], high[e] = first[low[e]], last[high[e]]
-    class_of[:] = after
+    copy(after, class_of)

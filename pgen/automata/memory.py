@@ -116,3 +116,10 @@ words: Callable[[Memory, int], NDArray[np.uint32]] = _opener(types.uint32, 1)
 int_rows: Callable[[Memory, int], NDArray[np.int32]] = _opener(types.int32, 2)
 long_rows: Callable[[Memory, int], NDArray[np.int64]] = _opener(types.int64, 2)
 word_rows: Callable[[Memory, int], NDArray[np.uint32]] = _opener(types.uint32, 2)
+
+
+@njit(inline="always")
+def copy(source: NDArray[Any], into: NDArray[Any]) -> None:
+    """What `into[:] = source` does, without a check of shapes, whose message alone takes numba seconds to compile."""
+    for at in range(source.shape[0]):
+        into[at] = source[at]

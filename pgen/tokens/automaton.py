@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pgen.automata import acceptor
 from pgen.automata.dfa import LazyDFA
 from pgen.automata.growth import Growth
-from pgen.automata.layout import DEAD, ENDED, UNKNOWN
+from pgen.automata.layout import DEAD, ENDED, OK, UNKNOWN
 from pgen.automata.lengths import longest
 from pgen.automata.nfa import fragment
 from pgen.automata.reachability import UNREACHABLE, Trimmed, byte_distances, trim
@@ -26,6 +26,7 @@ from pgen.language import ir
 from pgen.language.base import Language
 from pgen.tokens import mask_kernels, walk_kernels
 from pgen.tokens.budget import TokenDistances
+from pgen.tokens.endless import mark_endless
 from pgen.tokens.lexicon import Desk, lexicon_of
 from pgen.tokens.special_tokens import FOREIGN, Reading, reading
 from pgen.tokens.spellable import live_states
@@ -140,8 +141,11 @@ class TokenAutomaton:
     def _walked(self, state: int) -> Mask:
         dfa, desk = self._dfa, self._desk
         with dfa.lock:
-            while mask_kernels.draw(dfa.memory, desk.memory, state) == UNKNOWN:
-                dfa.grow()
+            while (outcome := mask_kernels.draw(dfa.memory, desk.memory, state)) != OK:
+                if outcome == UNKNOWN:
+                    dfa.grow()
+                else:
+                    mark_endless(dfa.memory, desk.memory, desk.facts[2])
             any_allowed, farthest, code, second = desk.facts.tolist()
             self._facts[state] = bool(any_allowed), farthest
             self._masks[state] = mask = self._shared((code, second), desk.octets)

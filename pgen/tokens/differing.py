@@ -23,7 +23,7 @@ Longs = NDArray[np.int64]
 Mask = NDArray[np.uint32]
 
 
-@njit(cache=True)
+@njit(inline="always")
 def differ(memory: Memory, lexicon: Memory, state: int, other: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Turn the mask of `other`, and its facts, into those of `state`.
 

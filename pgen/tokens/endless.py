@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from pgen.automata.arrays import nfa_in
 from pgen.automata.layout import ARENA, ARENA_STACK, ENDLESS, FAR, NODE_FARTHEST, START, UNMARKED, Nfa
-from pgen.automata.memory import Memory, ints, longs
+from pgen.automata.memory import Memory, copy, int_rows, ints, longs
+from pgen.tokens.lexicon import CLASS_START, EDGES
 from pgen.tokens.nearby import Flags, Ints, Nearby, nearby
 
 Longs = NDArray[np.int64]
@@ -34,23 +35,23 @@ MAX_SWEEPS = 64
 
 
 @njit(cache=True)
-def mark_endless(memory: Memory, edges: Ints, members: Ints) -> None:
-    """Fill `Nfa.endless` for some states and all that everyday text leads to from them, where it is not filled.
+def mark_endless(memory: Memory, lexicon: Memory, state: int) -> None:
+    """Fill `Nfa.endless` for a state's members and all that everyday text leads to from them, where it is not filled.
 
     It becomes the most single-byte tokens to the end from where everyday text leads; -1 if that may leave the language.
-    `edges` are those of the class: place inside a character, first byte, last byte, next place.
     """
-    nfa: Nfa = nfa_in(memory)
-    steps, start = _steps(nfa, edges)
-    near = nearby(nfa, start, members)
+    nfa, class_start = nfa_in(memory), ints(lexicon, CLASS_START)
+    steps, start = _steps(nfa, int_rows(lexicon, EDGES)[class_start[1] : class_start[2]])
+    near = nearby(nfa, start, ints(memory, ARENA)[longs(memory, START)[state] : longs(memory, START)[state + 1]])
     kept, most, alive, away = _known(nfa, near)
-    held = np.empty((near.edge_start.shape[0] - 1, steps.shape[0] // 64 + 1), np.uint64)
-    if not (_keep(near, _needed(steps), _arriving(steps), alive, kept, held) and _spread(near, kept, away, most)):
+    needed, arriving = _by_place(steps)
+    held = np.empty((near.edge_start.shape[0] - 1, needed.shape[1]), np.uint64)
+    if not (_keep(near, needed, arriving, alive, kept, held) and _spread(near, kept, away, most)):
         kept[: near.n_new], most[: near.n_new] = 0, -1
     for at in range(near.n_new):
-        state = near.states[at]
-        nfa.inside[state], nfa.beyond[state] = kept[at], min(most[at], FAR)
-        nfa.endless[state] = nfa.beyond[state] if kept[at] & np.uint64(1) != 0 else -1
+        member = near.states[at]
+        nfa.inside[member], nfa.beyond[member] = kept[at], min(most[at], FAR)
+        nfa.endless[member] = nfa.beyond[member] if kept[at] & np.uint64(1) != 0 else -1
 
 
 @njit(inline="always")
@@ -75,19 +76,18 @@ def _keep(near: Nearby, needed: Flags, arriving: Flags, alive: Flags, kept: Flag
 
     States are looked at in descending order: later ones see at once what others lose, so that chains fall in one sweep.
     """
-    own, lost, drawn, clock = np.empty_like(held), np.zeros_like(near.states), np.zeros_like(near.states), np.int32(0)
-    for at in range(held.shape[0]):
-        _taken(near, at, own)
-    _hold(near, own, held)
-    for at in range(near.n_new):
-        kept[at] = _complete(needed, held, at, kept[at])
-    for at in range(held.shape[0]):
-        _own(near, arriving, alive, kept, own, at)
-    for _ in range(MAX_SWEEPS):
+    own, lost, drawn = np.zeros_like(held), np.zeros_like(near.states), np.full(held.shape[0], -1, np.int32)
+    clock = np.int32(0)
+    for sweep in range(MAX_SWEEPS):
         before = clock
+        for at in range(held.shape[0]):
+            if _is_outdated(near, lost, drawn, at):
+                # At first wherever they lead, alive or not, which is quickly drawn and takes most states away.
+                _own(near, arriving, alive if sweep > 0 else kept, kept, own, at)
+                drawn[at] = clock if sweep > 0 else -1
         _hold(near, own, held)
         for at in range(near.n_new):
-            if clock > before:
+            if sweep > 0 and clock > before:
                 if _is_outdated(near, lost, drawn, at):
                     _own(near, arriving, alive, kept, own, at)
                     drawn[at] = clock
@@ -97,12 +97,8 @@ def _keep(near: Nearby, needed: Flags, arriving: Flags, alive: Flags, kept: Flag
             if left != kept[at]:
                 clock += np.int32(1)
                 kept[at], lost[at] = left, clock
-        if clock == before:
+        if sweep > 0 and clock == before:
             return True
-        for at in range(near.n_new):
-            if _is_outdated(near, lost, drawn, at):
-                _own(near, arriving, alive, kept, own, at)
-                drawn[at] = clock
     return False
 
 
@@ -116,16 +112,6 @@ def _is_outdated(near: Nearby, lost: Ints, drawn: Ints, at: int) -> bool:
 
 
 @njit(inline="always")
-def _taken(near: Nearby, at: int, own: Flags) -> None:
-    """Fill row `at` of `own (found, words)` with the steps that the edges of a state take, wherever they lead."""
-    for word in range(own.shape[1]):
-        own[at, word] = 0
-    for e in range(near.edge_start[at], near.edge_start[at + 1]):
-        for word in range(near.edges[e, 0] >> 6, ((near.edges[e, 1] - 1) >> 6) + 1):
-            own[at, word] |= _between(near, e, word)
-
-
-@njit(inline="always")
 def _own(near: Nearby, arriving: Flags, alive: Flags, kept: Flags, own: Flags, at: int) -> None:
     """Fill row `at` of `own (found, words)` with the steps that the edges of a state take to where it is kept."""
     for word in range(own.shape[1]):
@@ -136,6 +122,8 @@ def _own(near: Nearby, arriving: Flags, alive: Flags, kept: Flags, own: Flags, a
             continue
         for word in range(near.edges[e, 0] >> 6, ((near.edges[e, 1] - 1) >> 6) + 1):
             steps, left, place = _between(near, e, word), places, 0
+            if places == ~np.uint64(0):
+                own[at, word], left = own[at, word] | steps, np.uint64(0)
             while left:
                 if left & np.uint64(1):
                     own[at, word] |= arriving[place, word] & steps
@@ -152,7 +140,8 @@ def _between(near: Nearby, e: int, word: int) -> np.uint64:
 @njit(cache=True)
 def _hold(near: Nearby, own: Flags, held: Flags) -> None:
     """Fill `held (found, words)`: the steps that states, and what their jumps and calls lead to, take to kept ones."""
-    held[:] = own
+    for at in range(held.shape[0]):
+        copy(own[at], held[at])
     changed = True
     while changed:
         changed = False
@@ -176,15 +165,15 @@ def _onward(near: Nearby, held: Flags, at: int, word: int) -> np.uint64:
 @njit(inline="always")
 def _complete(needed: Flags, held: Flags, at: int, kept: np.uint64) -> np.uint64:
     """Those of the places (as bits) at which no step is missing."""
-    found, left, place = np.uint64(0), kept, 0
-    while left and place < needed.shape[0]:
-        if left & np.uint64(1):
-            missing = np.uint64(0)
-            for word in range(held.shape[1]):
-                missing |= needed[place, word] & ~held[at, word]
-            if missing == 0:
-                found |= np.uint64(1) << np.uint64(place)
-        left, place = left >> np.uint64(1), place + 1
+    found = np.uint64(0)
+    for place in range(needed.shape[0] if kept != 0 else 0):
+        if kept >> np.uint64(place) & np.uint64(1) == 0:
+            continue
+        missing = np.uint64(0)
+        for word in range(held.shape[1]):
+            missing |= needed[place, word] & ~held[at, word]
+        if missing == 0:
+            found |= np.uint64(1) << np.uint64(place)
     return found
 
 
@@ -231,7 +220,10 @@ def endless_bound(memory: Memory, state: int) -> int:
 
 @njit(cache=True)
 def _steps(nfa: Nfa, edges: Ints) -> tuple[Ints, Ints]:
-    """`(S, 2)` steps inside characters by byte class: from which place to which; and where each class's begin."""
+    """`(S, 2)` steps inside characters by byte class: from which place to which; and where each class's begin.
+
+    `edges` are those of the widest class: place inside a character, first byte, last byte, next place.
+    """
     class_of, n_steps = nfa.class_of, 0
     start = np.zeros(np.int64(class_of[255]) + 2, np.int32)
     steps = np.empty((edges.shape[0] * start.shape[0], 2), np.int32)
@@ -246,22 +238,19 @@ def _steps(nfa: Nfa, edges: Ints) -> tuple[Ints, Ints]:
 
 
 @njit(cache=True)
-def _needed(steps: Ints) -> Flags:
-    """`(places, words)` the steps (as bits) at each place; those without any need one that does not exist."""
-    n_words = steps.shape[0] // 64 + 1
-    needed = np.zeros((steps[:, 0].max() + 1, n_words), np.uint64)
+def _by_place(steps: Ints) -> tuple[Flags, Flags]:
+    """`(places, words)` the steps (as bits) that begin at each place, which it needs; and those that lead to it.
+
+    Places where none begins need one that does not exist.
+    """
+    n_places, n_words = np.int64(0), steps.shape[0] // 64 + 1
     for k in range(steps.shape[0]):
+        n_places = max(n_places, np.int64(steps[k, 0]) + 1, np.int64(steps[k, 1]) + 1)
+    needed, arriving = np.zeros((n_places, n_words), np.uint64), np.zeros((n_places, n_words), np.uint64)
+    for place in range(n_places):
+        needed[place, n_words - 1] = np.uint64(1) << np.uint64(63)
+    for k in range(steps.shape[0]):
+        needed[steps[k, 0], n_words - 1] &= ~(np.uint64(1) << np.uint64(63))
         needed[steps[k, 0], k >> 6] |= np.uint64(1) << np.uint64(k & 63)
-    for place in range(needed.shape[0]):
-        if not needed[place].any():
-            needed[place, n_words - 1] = np.uint64(1) << np.uint64(63)
-    return needed
-
-
-@njit(cache=True)
-def _arriving(steps: Ints) -> Flags:
-    """`(places, words)` the steps (as bits) that lead to each place."""
-    arriving = np.zeros((max(steps[:, 0].max(), steps[:, 1].max()) + 1, steps.shape[0] // 64 + 1), np.uint64)
-    for k in range(steps.shape[0]):
         arriving[steps[k, 1], k >> 6] |= np.uint64(1) << np.uint64(k & 63)
-    return arriving
+    return needed, arriving

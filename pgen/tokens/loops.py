@@ -71,7 +71,7 @@ def loops(memory: Memory, lexicon: Memory, state: int, todo: Ints) -> int:
     return NONE
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _n_held(sign_start: Ints, class_of: Bytes, symbol: int, low: int, high: int) -> int:
     """How many tokens hold the signs from `low` to `high` of a byte class; too many if one of them is no sign."""
     count = np.int64(0)
@@ -81,7 +81,7 @@ def _n_held(sign_start: Ints, class_of: Bytes, symbol: int, low: int, high: int)
     return int(count)
 
 
-@njit(cache=True)
+@njit(inline="always")
 def leaves(memory: Memory, state: int) -> bool:
     """Whether a sign leads from a state elsewhere."""
     row, class_of = int_rows(memory, TRANSITIONS)[state], octets(memory, CLASS_OF)
@@ -91,7 +91,7 @@ def leaves(memory: Memory, state: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@njit(inline="always")
 def read_signs(memory: Memory, lexicon: Memory, state: int, mask: Mask, facts: Longs) -> int:
     """Mend, in a mask that is right for all others, the tokens that hold a sign that leads from a state elsewhere.
 

@@ -79,11 +79,6 @@ class Slices(NamedTuple):
     sign_tails: NDArray[np.int32]  # (n + 1,) into sign_bytes
     sign_bytes: NDArray[np.uint8]  # what these tokens are from their first sign on
 
-    @property
-    def widest(self) -> NDArray[np.int32]:
-        """The edges of the characters of the first family."""
-        return self.edges[self.class_start[1] : self.class_start[2]]
-
 
 def slices_of(vocabulary: Vocabulary) -> Slices:
     """The slices of a vocabulary."""

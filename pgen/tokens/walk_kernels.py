@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from pgen.automata.kernels import follow, run
 from pgen.automata.layout import (
-    ARENA,
     CLASS_OF,
     DEAD,
     EDGE_HIGH,
     EDGE_LOW,
     EDGE_START,
     OK,
-    START,
     STATE_FARTHEST,
     STATE_LIVE,
     TRANSITIONS,
@@ -31,7 +29,7 @@ from pgen.automata.layout import (
 )
 from pgen.automata.memory import Memory, int_rows, ints, longs, octets, word_rows
 from pgen.automata.runs import run_from, takes
-from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound, mark_endless
+from pgen.tokens.endless import WHOLE_CHARACTER, endless_bound
 from pgen.tokens.lexicon import (
     CLASS_START,
     EDGES,
@@ -69,8 +67,9 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
     `scratch` holds `4 LEVEL` ints and five for each byte of the longest token. `facts`
     receives (whether any token is allowed, the largest `farthest` of the states that
     allowed tokens lead to, or a bound on it); up to `MOST_LISTED` tokens are listed and counted in `facts[4]`, which
-    is larger where a mask may hold others. Returns `OK`, `UNKNOWN` when the DFA has to grow, or a state
-    whose mask is nearly the same (`pgen.tokens.differing`).
+    is larger where a mask may hold others. Returns `OK`, `UNKNOWN` when the DFA has to grow, `UNMARKED` when the
+    members of the state in `facts[2]` have to be marked (`pgen.tokens.endless`), or a state whose mask is nearly the
+    same (`pgen.tokens.differing`).
     """
     facts[0], facts[1] = 0, 0
     looping = loops(memory, lexicon, state, scratch)
@@ -89,10 +88,8 @@ def fill(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask,
         common = target if common in (NOWHERE, target) else np.int32(DEAD)
     bound = endless_bound(memory, state)
     if bound == UNMARKED:
-        first, stop = longs(memory, START)[state], longs(memory, START)[state + 1]
-        widest = int_rows(lexicon, EDGES)[ints(lexicon, CLASS_START)[1] : ints(lexicon, CLASS_START)[2]]
-        mark_endless(memory, widest, ints(memory, ARENA)[first:stop])
-        bound = endless_bound(memory, state)
+        facts[2] = state
+        return UNMARKED
     if bound < 0 and looping == NEAR:
         outcome = from_loop(memory, lexicon, state, scratch, mask, facts)
         return int(outcome if outcome == UNKNOWN else read_signs(memory, lexicon, state, mask, facts))
@@ -126,7 +123,7 @@ def by_families(
     return OK
 
 
-@njit(cache=True)
+@njit(inline="always")
 def from_loop(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """`fill` for a loop: everyday tokens, and of the others those whose tails may come."""
     facts[0], facts[1], facts[4] = everyday(lexicon, mask), ints(memory, STATE_FARTHEST)[state], MOST_LISTED + 1
@@ -134,7 +131,7 @@ def from_loop(memory: Memory, lexicon: Memory, state: int, scratch: Ints, mask: 
     return int(walk(memory, lexicon, np.int64(SLICED), tails, state, scratch, mask, facts))
 
 
-@njit(cache=True)
+@njit(inline="always")
 def judge(memory: Memory, lexicon: Memory, family: int, state: int, scratch: Ints, mask: Mask, facts: Longs) -> int:
     """Set the bits that a family's levels decide; `MIXED` if others have to be walked, `UNKNOWN` if full, else `OK`."""
     here, after, todo = scratch[:LEVEL], scratch[LEVEL : 2 * LEVEL], scratch[2 * LEVEL : 4 * LEVEL]
