@@ -133,9 +133,10 @@ class TokenAutomaton:
 
     def masks(self, states: Sequence[int]) -> Mask:
         """`(B, words)` masks of several states."""
-        rows = np.empty((len(states), len(self._lexicon.eos)), np.uint32)
-        for row, state in zip(rows, states, strict=True):
-            row[:] = self.mask(state)
+        rows, masks = np.empty((len(states), len(self._lexicon.eos)), np.uint32), self._masks
+        for at, state in enumerate(states):
+            mask = masks.get(state)
+            rows[at] = self._walked(state) if mask is None else mask
         return rows
 
     def _walked(self, state: int) -> Mask:
