@@ -99,6 +99,18 @@ def test_what_is_nearly_a_near_loop_has_it_as_model():
     assert fill(memory, desk, automaton.start, scratch, mask, facts) == inside
 
 
+def test_the_model_of_one_state_is_not_that_of_the_next():
+    """Each part begins with a state that is like the loop behind it, which is another in each part."""
+    language, prefixes = pgen.Regex(r"[^:]+:[^;]+;[^~]+~[^:]+"), (b"", b"e:", b"e:e;", b"e:", b"e:e;e~")
+    automaton = language.compile(VOCABULARY)
+    for prefix in prefixes:
+        state = automaton._dfa.run(automaton.start, prefix)
+        # Known masks would not be drawn a second time.
+        automaton._masks.clear()
+        expected = [v for v, token in enumerate(TOKENS) if language.completable(prefix + token)]
+        assert automaton.allowed_tokens(state).tolist() == expected, prefix
+
+
 @given(st.sampled_from(PATTERNS), st.sets(st.sampled_from(range(256)), max_size=6))
 def test_missing_bytes(pattern, missing):
     """Live states need tokens: a vocabulary without some bytes, against sequences of its tokens."""
