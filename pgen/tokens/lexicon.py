@@ -117,8 +117,8 @@ class Desk:
 
     `octets` are the bytes of the draft that becomes the mask; `facts` are (whether a token is allowed, the largest
     `farthest` of the states that allowed ones lead to or a bound on it, a code that equal masks share, a second one
-    or 0). Kernels know besides how many tokens are listed or that there are more, and which state's mask is the model,
-    with its first two facts.
+    or 0); while there is no mask yet, the third may be a state whose members have to be marked. Kernels know besides
+    how many tokens are listed or that there are more, and which state's mask is the model, with its first two facts.
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
