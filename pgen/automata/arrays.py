@@ -96,7 +96,7 @@ class Views:
         if at is None:
             raise AttributeError(name)
         # The first array begins with the block.
-        begin, length, _ = (self._memory[at] - (self._memory[0, 0], 0, 0)).tolist()
+        begin, length = self._memory.item(at, 0) - self._memory.item(0, 0), self._memory.item(at, 1)
         array: NDArray[Any] = np.ndarray((length,), _TYPES[at], self._block, begin)
         setattr(self, name, array)
         return array
@@ -125,6 +125,7 @@ class Store:
 
     def __init__(self, memory: Memory, block: Bytes, counts: NDArray[np.int64]) -> None:
         self.memory, self.block, self.counts, self.nfa = memory, block, counts, Views(memory, block)
+        self._known_room: Longs | None = None
 
     @classmethod
     def empty(cls, room: Sequence[int], class_of: Bytes) -> Store:
@@ -134,7 +135,9 @@ class Store:
 
     def copy(self) -> Store:
         """Arrays of its own with the same in them, and as much room."""
-        return self.with_room(_room(self.memory))
+        if self._known_room is None:
+            self._known_room = _room(self.memory)
+        return self.with_room(self._known_room)
 
     def with_room(self, room: NDArray[np.int64]) -> Store:
         """The same with other room."""
@@ -148,7 +151,7 @@ class Store:
     def become(self, memory: Memory, block: Bytes) -> None:
         """Lie elsewhere from now on, with other room or other byte classes."""
         if memory is not self.memory:
-            self.memory, self.block, self.nfa = memory, block, Views(memory, block)
+            self.memory, self.block, self.nfa, self._known_room = memory, block, Views(memory, block), None
 
 
 @njit(cache=True)

@@ -167,7 +167,7 @@ class Tape:
         noted = array("i", [len(rows) // width for rows, width in zip(kinds, _WIDTHS, strict=True)])
         for rows in kinds:
             noted += rows
-        return np.array(noted, np.int32), np.frombuffer(self._data + b"\0", np.uint8), inner_edges, inner_jumps
+        return np.frombuffer(noted, np.int32), np.frombuffer(self._data + b"\0", np.uint8), inner_edges, inner_jumps
 
 
 _NO_EDGES, _NO_JUMPS = np.zeros((0, 4), np.int32), np.zeros((0, 2), np.int32)

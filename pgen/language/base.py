@@ -9,6 +9,7 @@ are found by name when first called, so that this layer imports nothing above it
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 def late(path: str) -> Any:
     """The object named by `"module:attribute"`, imported now."""
-    module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    name, _, attribute = path.partition(":")
+    # Nearly always it has been imported before, which a look-up tells sooner.
+    module = sys.modules.get(name) or importlib.import_module(name)
+    return getattr(module, attribute)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from pgen.errors import InvalidArgument, InvalidLanguage, LimitExceeded
@@ -104,6 +105,8 @@ def _copied(value: Any) -> Any:
     if kind is list:
         return [part if type(part) is str else _copied(part) for part in value]
     if kind is str or kind is bool or value is None or (kind is int and value.bit_length() <= _MAX_BITS):
+        return value
+    if kind is float and isfinite(value):
         return value
     return json.loads(json.dumps(value, allow_nan=False))
 

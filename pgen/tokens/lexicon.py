@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pgen.automata import pieces
-from pgen.automata.memory import Memory, joined, memory_of, plan
+from pgen.automata.memory import Memory, Plan, joined, memory_of, plan
 from pgen.automata.progress import announce_compilations
 from pgen.tokens import slices as slices_module
 from pgen.tokens import trie as trie_module
@@ -122,18 +122,23 @@ class Desk:
     """
 
     def __init__(self, lexicon: Lexicon) -> None:
-        n_words, n_scratch = len(lexicon.eos), max(4 * LEVEL, 5 * lexicon.max_depth + 5)
-        by = plan(
-            ((n_scratch,), (n_words,), (8,), (MOST_LISTED,), (n_words,)),
-            (np.int32, np.uint32, np.int64, np.int32, np.uint32),
-        )
-        block = np.empty(by.n_bytes, np.uint8)
-        at, end = by.rows[1:3, 0].tolist()
+        n_words = len(lexicon.eos)
+        by = _plan_of(n_words, lexicon.max_depth)
+        block, at, end = np.empty(by.n_bytes, np.uint8), by.rows.item(1, 0), by.rows.item(2, 0)
         self.memory: Memory = joined(lexicon.memory, by.rows, block)
         self.octets = block.data[at : at + 4 * n_words]
-        facts: NDArray[np.int64] = block[end : end + 64].view(np.int64)
-        facts[4:6] = MOST_LISTED + 1, 0
+        facts: NDArray[np.int64] = np.ndarray((8,), np.int64, block, end)
+        facts[4], facts[5] = MOST_LISTED + 1, 0
         self.facts = facts[:4]
+
+
+@lru_cache(maxsize=16)
+def _plan_of(n_words: int, max_depth: int) -> Plan:
+    """Where the arrays of a desk lie: scratch, the draft, facts, the tokens listed, and the model."""
+    words, n_scratch = (n_words,), max(4 * LEVEL, 5 * max_depth + 5)
+    return plan(
+        ((n_scratch,), words, (8,), (MOST_LISTED,), words), (np.int32, np.uint32, np.int64, np.int32, np.uint32)
+    )
 
 
 _ROOT = np.zeros(1, np.int32)

@@ -75,7 +75,8 @@ _FORMATS_2019 = _FORMATS_7 | frozenset(["duration", "uuid"])
 class Dialect:
     """One draft: `validator` is its class in `jsonschema`, `formats` are those that it asserts.
 
-    `lenient` says whether spellings of older drafts are understood.
+    `lenient` says whether spellings of older drafts are understood, `lone_references` whether the keywords beside a
+    `$ref` have no effect.
     """
 
     name: str
@@ -84,16 +85,12 @@ class Dialect:
     formats: frozenset[str]
     identifier: str = "$id"
     lenient: bool = False
-
-    @property
-    def lone_references(self) -> bool:
-        """Whether the keywords beside a `$ref` have no effect."""
-        return self.name in ("draft 4", "draft 6", "draft 7")
+    lone_references: bool = False
 
 
-DRAFT_4 = Dialect("draft 4", "Draft4Validator", _CORE_4, _FORMATS_4, "id")
-DRAFT_6 = Dialect("draft 6", "Draft6Validator", _CORE_6, _FORMATS_6)
-DRAFT_7 = Dialect("draft 7", "Draft7Validator", _CORE_7, _FORMATS_7)
+DRAFT_4 = Dialect("draft 4", "Draft4Validator", _CORE_4, _FORMATS_4, "id", lone_references=True)
+DRAFT_6 = Dialect("draft 6", "Draft6Validator", _CORE_6, _FORMATS_6, lone_references=True)
+DRAFT_7 = Dialect("draft 7", "Draft7Validator", _CORE_7, _FORMATS_7, lone_references=True)
 DRAFT_2019 = Dialect("draft 2019-09", "Draft201909Validator", _CORE_2019, _FORMATS_2019)
 DRAFT_2020 = Dialect("draft 2020-12", "Draft202012Validator", _CORE_2020, _FORMATS_2019)
 UNDECLARED = Dialect(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 
 from pgen.errors import LimitExceeded
 from pgen.language import ir
@@ -105,7 +105,7 @@ class Emitter:
         # Most shapes that come again are one and the same object, which takes no comparison to see.
         known = self._met.get(id(shape))
         if known is None:
-            resolved = shape.resolved()
+            resolved = shape.resolved() if shape.is_lazy else shape
             node = self._later.get(resolved) or self.common.get(resolved)
             if node is None:
                 node = self._later[resolved] = self._to_be_written(resolved, lengths)
@@ -143,6 +143,8 @@ class Emitter:
     def _string_body(self, shape: StringShape) -> ir.Node:
         if not shape.restrictions:
             return body(shape.low, shape.high)
+        if self.lengths is not None and (ready := strings.ready(shape)) is not None:
+            return ir.Spelled(ready)
         for keyword in strings.left_open(shape):
             self.open_places[keyword, shape.pointer] = None
         return self.spelled(strings.values(shape))
@@ -203,7 +205,7 @@ class Emitter:
         inner = ir.optional(inner) if may_be_empty else inner
         return ir.concat(ir.literal(opening), self.layout.empty, inner, ir.literal(closing))
 
-    @cached_property
+    @property
     def between(self) -> ir.Node:
         """A comma and what every property begins with."""
         return between(self.layout)

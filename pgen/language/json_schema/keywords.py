@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Mapping
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
@@ -87,7 +87,7 @@ _EXPECTED: tuple[tuple[str, Check, str], ...] = (
     ),
     ("an object of lists of names", _is_name_map, "dependentRequired"),
     ("an object of schemas and lists of names", _is_dependency_map, "dependencies"),
-    ("a type name or a list of them", lambda v: _is_string(v) or (_is_names(v) and len(v) > 0), "type"),
+    ("a type name or a list of them", lambda v: isinstance(v, str) or (_is_names(v) and len(v) > 0), "type"),
 )
 _CHECKS = {name: (expected, check) for expected, check, names in _EXPECTED for name in names.split()}
 _CHECKS["const"] = "any value", lambda value: True
@@ -182,8 +182,33 @@ def _warn_unknown(name: str, pointer: str, dialect: Dialect) -> None:
     warnings.warn(f"{pointer}/{escaped(name)} {advice}", SchemaWarning, stacklevel=2)
 
 
+_LEAST_ALIKE = 0.85
+_BY_FIRST: dict[str, frozenset[str]] = {
+    letter: frozenset(known for known in _KNOWN if known[0] == letter) for letter in {known[0] for known in _KNOWN}
+}
+_BY_EARLY: dict[str, frozenset[str]] = {
+    letter: frozenset(known for known in _KNOWN if letter in known[:2])
+    for letter in {letter for known in _KNOWN for letter in known[:2]}
+}
+"""Keywords by their first letter, and by their first two."""
+
+
 @lru_cache(maxsize=1024)
 def _similar(name: str) -> str | None:
     """The keyword that a name looks like a misspelling of: its first letter is among the first two of the name."""
-    near = sorted(known for known in _KNOWN if known[0] in name[:2] or name[:1] in known[:2])
-    return next(iter(difflib.get_close_matches(name, near, n=1, cutoff=0.85)), None)
+    bare = name.strip("_$-")
+    if bare in _KNOWN and bare[0] in name[:2] and 2 * len(bare) >= _LEAST_ALIKE * (len(bare) + len(name)):
+        return bare
+    near = _BY_EARLY.get(name[:1], _NONE) | _BY_FIRST.get(name[1:2], _NONE)
+    likely = [(SequenceMatcher(None, known, name).ratio(), known) for known in near if _may_be_alike(name, known)]
+    ratio, known = max(likely, default=(0.0, ""))
+    return known if ratio >= _LEAST_ALIKE else None
+
+
+def _may_be_alike(name: str, known: str) -> bool:
+    """Whether lengths and letters let two names be alike enough, which most are not."""
+    apart = (1 - _LEAST_ALIKE) * (len(name) + len(known))
+    return abs(len(name) - len(known)) <= apart and len(set(name) ^ set(known)) <= apart
+
+
+_NONE = frozenset[str]()

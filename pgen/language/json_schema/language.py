@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from pgen.language.json_schema.layout import layout
 from pgen.language.json_schema.members import exact_in_any_order
 from pgen.language.json_schema.places import parts_at
 from pgen.language.json_schema.reader import Reader
-from pgen.language.json_schema.shapes import ObjectShape, Shape
+from pgen.language.json_schema.shapes import ObjectShape
 from pgen.language.json_schema.shortest import Lengths, Shortest, shortest_bytes
 from pgen.language.types import schema_of
 
@@ -55,9 +54,8 @@ class JSONSchema(Language):
     properties where some are optional, upper bounds on lengths and counts above 100,000, patterns that are
     not regular, and in any order the required ones of objects with more than 5 properties.
 
-    `properties` holds the names that the top level declares, in order; `source` is what was passed, `schema`
-    the JSON Schema in use. Masks write out the values of a schema as texts get to them; `node` and `residual` all of
-    them.
+    `source` is what was passed, `schema` the JSON Schema in use. Masks write out the values of a schema as texts get
+    to them; `node` and `residual` all of them.
     Raises `InvalidLanguage` on malformed schemas and where no value is valid, `UnsupportedFeature` on
     references out of the document and on `patternProperties` that are not regular, both naming the JSON pointer.
     """
@@ -68,7 +66,6 @@ class JSONSchema(Language):
         "_sketch",
         "_written",
         "assert_formats",
-        "properties",
         "property_order",
         "resources",
         "schema",
@@ -93,12 +90,11 @@ class JSONSchema(Language):
         self.resources: dict[str, Any] = {uri: schema_of(found) for uri, found in (resources or own).items()}
         self._reader = Reader(self.schema, self.assert_formats, self.resources)
         self._written: _Written | None = None
-        with _nesting():
+        with _Nesting():
             self._shape = self._reader.whole()
             self._sketch = self._sketched()
         if ir.is_empty(self._sketch):
             raise InvalidLanguage("no value is valid by this schema", pointer="")
-        self.properties = _declared(self._shape)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, JSONSchema) or self._parameters() != other._parameters():
@@ -120,6 +116,12 @@ class JSONSchema(Language):
     def description(self) -> str:  # type: ignore[override]
         """What `repr` says."""
         return f"JSONSchema({_title(self.source)})"
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The names that the top level declares, in order."""
+        objects = [option for option in self._shape.options or () if isinstance(option, ObjectShape)]
+        return tuple(dict.fromkeys(name for option in objects for name, _ in option.properties))
 
     @property
     def node(self) -> ir.Node:
@@ -162,7 +164,7 @@ class JSONSchema(Language):
     def _whole(self) -> _Written:
         if self._written is None:
             emitter = Emitter(layout(self.whitespace), self.property_order == "any")
-            with _nesting():
+            with _Nesting():
                 node = emitter.text(self._shape)
             residual = _residual(self.schema, self.resources, self._reader, emitter)
             self._written = _Written(node, residual, emitter.counts_repeats or emitter.any_order)
@@ -180,12 +182,15 @@ class _Written(NamedTuple):
     distinct_names_matter: bool
 
 
-@contextmanager
-def _nesting() -> Iterator[None]:
-    try:
-        yield
-    except RecursionError:
-        raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
+class _Nesting:
+    """Inside of it, too many levels are an error of the schema."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, RecursionError):
+            raise LimitExceeded("the schema nests too deeply", hint="use fewer levels") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +220,6 @@ def _residual(schema: Any, resources: dict[str, Any], reader: Reader, emitter: E
     if emitter.repeats_names:
         facts.append(Residual("no object has two properties of one name", values.has_distinct_names))
     return tuple(facts)
-
-
-def _declared(shape: Shape) -> tuple[str, ...]:
-    objects = [option for option in shape.options or () if isinstance(option, ObjectShape)]
-    return tuple(dict.fromkeys(name for option in objects for name, _ in option.properties))
 
 
 def _title(source: Any) -> str:

@@ -15,9 +15,12 @@ MAX_WHITESPACE = 32
 MAX_INDENT = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The separators of JSON texts; those that take a depth may differ between levels of nesting."""
+    """The separators of JSON texts; those that take a depth may differ between levels of nesting.
+
+    There is one object for each kind of white space, so that comparing and hashing them costs nothing.
+    """
 
     colon: ir.Node
     comma: Callable[[int], ir.Node]

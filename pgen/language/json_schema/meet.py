@@ -79,6 +79,9 @@ def _parts(shape: Shape) -> tuple[Shape | str, ...]:
 
 
 def _meet_all_options(left: Shape, right: Shape) -> Shape:
+    if len(right.expanded()) == 1 and all(map(_is_plain, left.expanded())):
+        (other,) = right.expanded()
+        return Shape(tuple([both for one in left.expanded() if (both := _meet_options(one, other)) is not None]))
     options: dict[Option, None] = {}
     heavier = max(weight(left), weight(right))
     allowed = max(heavier, min(heavier + MAX_WEIGHT, MAX_TOTAL))

@@ -114,7 +114,7 @@ class Members:
         """
         comma, lazily = self.emitter.layout.comma(self.depth), self.emitter.lengths is not None
         separator, colon = self.emitter.between if lazily else ir.concat(comma, QUOTE), self.emitter.layout.colon
-        if not lazily or any(ir.is_empty(value) for _, value in declared):
+        if not lazily or any(map(ir.is_empty, [value for _, value in declared])):
             behind = [behind_quote(self.emitter.member(name, value)) for name, value in declared]
             items = list(zip([*behind, behind_quote(extra)], kinds, strict=True))
             return [ir.concat(QUOTE, _in_plain_nodes(separator, items, in_order))]

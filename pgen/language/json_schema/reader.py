@@ -20,7 +20,7 @@ from pgen.language.json_schema.dialects import dialect_of
 from pgen.language.json_schema.evaluated import unevaluated
 from pgen.language.json_schema.keywords import SchemaWarning, in_effect
 from pgen.language.json_schema.meet import disjoint, meet
-from pgen.language.json_schema.references import Document
+from pgen.language.json_schema.references import Document, check_identifier
 from pgen.language.json_schema.shapes import ANYTHING, NOTHING, Lazy, Shape, StillOpen, constant, join
 
 Schema = Mapping[str, Any]
@@ -28,6 +28,8 @@ Part = tuple[str, Shape]
 """A keyword and the shape that it stands for."""
 
 _OF_TYPES = keywords.TYPED | {"type"}
+_OF_VALUES = _OF_TYPES | {"const", "enum"}
+_DEFINITIONS = frozenset({"$defs", "definitions"})
 MAX_DEPTH = 64
 """How deep schemas may nest, references followed up to half of it."""
 
@@ -46,7 +48,8 @@ class Reader:
         self.root = root
         self.assert_formats = assert_formats
         self.dialect = dialect_of(root, resources)
-        self.document = Document(root, self.dialect, resources or {})
+        self._resources = resources or {}
+        self._document: Document | None = None
         self.facts: dict[Fact, None] = {}
         self._conflicts: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
@@ -58,6 +61,13 @@ class Reader:
         self._branchings: list[tuple[list[Shape], str]] = []
         self._postponed: list[str] = []
 
+    @property
+    def document(self) -> Document:
+        """Where references lead; made when it is first needed, and most schemas have no references."""
+        if self._document is None:
+            self._document = Document(self.root, self.dialect, self._resources)
+        return self._document
+
     def whole(self) -> Shape:
         """The shape of the whole document.
 
@@ -65,6 +75,9 @@ class Reader:
         """
         try:
             shape = self.read(self.root, "")
+            if isinstance(self.root, dict) and not _DEFINITIONS.isdisjoint(self.root):
+                # Names have to be well-formed even where nothing leads to them.
+                _ = self.document
             while self._postponed:
                 self._read_at(self._postponed.pop())
             shape = shape.resolved()
@@ -168,6 +181,8 @@ class Reader:
         return self.read(self.document.at(pointer), pointer)
 
     def _shape(self, schema: Schema, pointer: str) -> Shape:
+        if (identifier := self.dialect.identifier) in schema:
+            check_identifier(schema[identifier], f"{pointer}/{identifier}")
         known = in_effect(schema, pointer, self.dialect)
         if _OF_TYPES.issuperset(known):
             return typed.shape(self, known, pointer) if known else ANYTHING
@@ -188,6 +203,8 @@ class Reader:
         yield from self._values(schema, pointer)
         if "type" in schema or not keywords.TYPED.isdisjoint(schema):
             yield "type", typed.shape(self, schema, pointer)
+        if _OF_VALUES.issuperset(schema):
+            return
         yield from self._references(schema, pointer)
         for branch in self._branches(schema, "allOf", pointer):
             yield "allOf", branch

@@ -40,7 +40,8 @@ MAPS = ["properties", "patternProperties", "dependentSchemas", "dependencies", "
 
 _DRAFTS = ("http://json-schema.org/", "https://json-schema.org/")
 
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_MARSHALLED = {word: marshal.dumps(word, 0) for word in ("id", "$id", "$anchor", "$dynamicAnchor")}
+_MARSHALLED_REFERENCES = [marshal.dumps(word, 0) for word in ("$ref", "$dynamicRef", "$recursiveRef")]
 _SURELY_A_URI = re.compile(r"[A-Za-z0-9_~/.:#%+,;=@!$&'()*?-]*")
 """URI references of these characters alone can be joined: what is refused are brackets and letters of other scripts."""
 
@@ -72,7 +73,7 @@ class Document:
         data = marshal.dumps(root, 0) if isinstance(root, dict) else b""
         inner = bool(resources) or self._names_parts(data)
         # Where nothing refers to anything, what things are called only has to be well-formed.
-        self._refers = bool(resources) or any(marshal.dumps(word, 0) in data for word in _REFERENCES)
+        self._refers = bool(resources) or any(map(data.__contains__, _MARSHALLED_REFERENCES))
         while waiting:
             schema, pointer, base = waiting.pop()
             base = self._index(schema, pointer, base)
@@ -82,8 +83,8 @@ class Document:
     def _names_parts(self, data: bytes) -> bool:
         """Whether something below the root may have a name of its own; told from its bytes, which is much faster."""
         words = (self.dialect.identifier, "$anchor", "$dynamicAnchor")
-        count = sum(data.count(marshal.dumps(word, 0)) for word in words)
-        return count > 0 and count > sum(word in self.root for word in words)
+        count = sum([data.count(_MARSHALLED[word]) for word in words])
+        return count > 0 and count > sum([word in self.root for word in words])
 
     def _index(self, schema: Any, pointer: str, base: str) -> str:
         """Remember what a schema is called; the base URI inside it."""
@@ -91,10 +92,8 @@ class Document:
             return base
         identifier = self.dialect.identifier
         named = schema.get(identifier)
-        if identifier in schema and not isinstance(named, str):
-            raise InvalidLanguage(
-                f"{identifier} must be a string, not {named!r:.80}", pointer=f"{pointer}/{identifier}"
-            )
+        if identifier in schema:
+            check_identifier(named, f"{pointer}/{identifier}")
         if not self._refers and isinstance(named, str) and _SURELY_A_URI.fullmatch(named):
             return named
         if isinstance(named, str) and not (self.dialect.lone_references and "$ref" in schema):
@@ -123,7 +122,9 @@ class Document:
         return self._targets[place]
 
     def _found(self, base: str, reference: str, pointer: str) -> str | None:
-        uri, fragment = urldefrag(_joined(base, reference, pointer))
+        # Bases have no fragment, and most references nothing else.
+        inside = reference.startswith("#")
+        uri, fragment = (base, reference[1:]) if inside else urldefrag(_joined(base, reference, pointer))
         if uri not in self._resources:
             if _is_of_a_draft(uri, fragment, pointer):
                 return None
@@ -156,13 +157,13 @@ class Document:
         """What stands at a JSON pointer. Raises `LookupError`."""
         place = self.root
         for step in pointer.split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(place, list):
+            name = step.replace("~1", "/").replace("~0", "~") if "~" in step else step
+            if isinstance(place, dict):
+                place = place[name]
+            elif isinstance(place, list):
                 if not name.isdecimal():
                     raise LookupError(pointer)
                 place = place[int(name)]
-            elif isinstance(place, dict):
-                place = place[name]
             else:
                 raise LookupError(pointer)
         return place
@@ -182,6 +183,14 @@ class Document:
         while pointer not in self._bases:
             pointer = pointer.rpartition("/")[0]
         return self._bases[pointer]
+
+
+def check_identifier(name: Any, pointer: str) -> None:
+    """Raise `InvalidLanguage` if what a schema is called is no URI reference."""
+    if not isinstance(name, str):
+        raise InvalidLanguage(f"{pointer.rpartition('/')[2]} must be a string, not {name!r:.80}", pointer=pointer)
+    if not _SURELY_A_URI.fullmatch(name):
+        _joined("", name, pointer)
 
 
 def subschemas(schema: Any) -> Iterator[tuple[Any, str]]:

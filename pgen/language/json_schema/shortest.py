@@ -74,13 +74,13 @@ class Shortest:
         """Bytes of the shortest text of the values of `shape`; `NEVER` if there is none."""
         if shape.options is None:
             return 1
-        while shape not in self._settled:
+        while (settled := self._settled.get(shape)) is None:
             self._circular = self._changed = False
             self._met.clear()
             self._evaluate(shape)
             if not (self._circular and self._changed):
-                self._settled.update((met, self._known[met]) for met in self._met)
-        return self._settled[shape]
+                self._settled.update([(met, self._known[met]) for met in self._met])
+        return settled
 
     def _evaluate(self, shape: Shape) -> int:
         """One more estimate, from above, for a shape and whatever it depends on."""

@@ -104,14 +104,16 @@ def others(words: Collection[str], barred: Collection[str] = ()) -> ir.Node:
 
     Lean, as `spelled` has it, where all of these are plain.
     """
-    # No such string has a lone surrogate.
-    words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
+    said = "".join([*words, *barred])
+    if not said.isascii():
+        # No string has a lone surrogate.
+        words = [word for word in words if word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)]
     if not words and not barred:
         return body(0, None)
-    if not all(map(str.isascii, (*words, *barred))):
+    if not said.isascii() and not all(map(str.isascii, (*words, *barred))):
         return laid_out(_other_texts(words, barred))
-    sorted_words, starts = (tuple(sorted(word.encode() for word in listed)) for listed in (words, barred))
-    if all(map(is_plain, (*words, *barred))):
+    sorted_words, starts = (tuple(sorted([word.encode() for word in listed])) for listed in (words, barred))
+    if is_plain(said):
         return ir.Others(sorted_words, spelled(ir.ANY_CHAR, lean=True), spelled(ir.ANY_CHAR), starts)
     return ir.Spelled(ir.Others(sorted_words, ir.ANY_CHAR, ir.ANY_CHAR, starts))
 

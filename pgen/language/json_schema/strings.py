@@ -10,8 +10,10 @@ valid for either.
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
+import zlib
 from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from pgen.errors import InvalidLanguage
 from pgen.language import ir
 from pgen.language.base import late
 from pgen.language.derivatives import beginning_with
+from pgen.language.json_schema.format_tables import TABLES
 from pgen.language.json_schema.formats import PATTERNS
 from pgen.language.json_schema.lengths import limited, weight
 from pgen.language.json_schema.shapes import Restriction, StringShape
@@ -209,6 +212,15 @@ def _with_length(shape: StringShape) -> ir.Node | None:
         return None
     counted = ir.intersect(within, ir.repeat(ir.ANY_CHAR, shape.low, shape.high))
     return counted if _is_small(counted) else None
+
+
+def ready(shape: StringShape) -> ir.Node | None:
+    """The strings of a shape that has nothing but a format, if their network comes with the package."""
+    if len(shape.restrictions) != 1 or shape.low or shape.high is not None:
+        return None
+    (only,) = shape.restrictions
+    tables = TABLES.get(only.source) if only.kind == "format" else None
+    return ir.Packed(*(zlib.decompress(base64.b64decode(said)) for said in tables)) if tables else None
 
 
 def _is_small(node: ir.Node) -> bool:

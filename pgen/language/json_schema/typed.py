@@ -71,6 +71,8 @@ def shape(reader: Reader, schema: Schema, pointer: str) -> Shape:
     """The shape of `type` and of the keywords that concern one type."""
     said = schema.get("type", _NOT_SAID)
     if isinstance(said, str) and said in keywords.TYPES:
+        if keywords.TYPED.isdisjoint(schema) and reader.dialect is not DRAFT_4:
+            return _PLAIN[said]
         return Shape(_options(reader, said, schema, pointer))
     types = [said] if isinstance(said, str) else said
     unknown = [t for t in types if t not in keywords.TYPES]
@@ -105,8 +107,12 @@ def _number(reader: Reader, integer: bool, schema: Schema, pointer: str) -> Numb
     low, above = _bound(schema, "minimum", "exclusiveMinimum", reader)
     high, below = _bound(schema, "maximum", "exclusiveMaximum", reader)
     plain = integer and reader.dialect is DRAFT_4
-    inclusive = NumberShape(integer, low, high, low == above, high == below, steps, plain)
-    found = numbers(inclusive, NumberShape(False, above, below, True, True))
+    found: NumberShape | None = NumberShape(integer, low, high, steps=steps, plain=plain)
+    if above is not None or below is not None:
+        inclusive = NumberShape(integer, low, high, low == above, high == below, steps, plain)
+        found = numbers(inclusive, NumberShape(False, above, below, True, True))
+    elif low is not None and high is not None and low > high:
+        found = None
     if found is None:
         reader.conflict(f"no number lies within {_said(schema, keywords.NUMBER)}", pointer)
     elif not enforces_steps(found):
@@ -218,16 +224,19 @@ def _properties(reader: Reader, schema: Schema, patterns: Rules, pointer: str) -
     read = []
     for name, item in schema.get("properties", {}).items():
         declared = reader.read(item, f"{pointer}/properties/{escaped(name)}")
-        matching = [also for pattern, also in patterns if satisfies(pattern, name)]
-        read.append((name, meet(declared, meet_all(matching)) if matching else declared))
+        if patterns and (matching := [also for pattern, also in patterns if satisfies(pattern, name)]):
+            declared = meet(declared, meet_all(matching))
+        read.append((name, declared))
     return tuple(read)
 
 
 def _pattern_properties(reader: Reader, schema: Schema, pointer: str) -> Rules:
+    if "patternProperties" not in schema:
+        return ()
     place = f"{pointer}/patternProperties"
     return tuple(
         (_pattern(source, f"{place}/{escaped(source)}"), reader.read(item, f"{place}/{escaped(source)}"))
-        for source, item in schema.get("patternProperties", {}).items()
+        for source, item in schema["patternProperties"].items()
     )
 
 
