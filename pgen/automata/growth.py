@@ -28,6 +28,8 @@ from pgen.language import ir
 
 AHEAD = 5_000
 """Edges, about, that are laid when a walk first calls a rule that has none: few schemas have more."""
+PART = 400
+"""Edges that a part counts for besides its own: writing it takes about as long as laying these."""
 MOST_AHEAD = 64_000
 """The next times twice as many are laid as the time before, up to so many."""
 ROOM = 3_000
@@ -113,7 +115,7 @@ class _Writer:
     def _write_some(self, waiting: deque[int], n_edges: int, store: Store, shared: tuple[ir.Node, ...]) -> None:
         """Put in the first ones of these rules in one piece."""
         builder, begins, parts = PieceBuilder(self.rules, self._n_edges), dict[int, int](), self.rules.parts
-        while waiting and builder.n_laid <= n_edges:
+        while waiting and builder.n_laid + PART * len(begins) <= n_edges:
             number, known = waiting.popleft(), len(parts)
             later = parts[number]
             assert isinstance(later, ir.Later), "only such parts wait"

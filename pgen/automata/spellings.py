@@ -49,22 +49,14 @@ def spelled(values: Fragment) -> Fragment:
     read = _read(values.n_states, edges)
     order = np.argsort(read[:, 0] << 21 | read[:, 1])
     sources, targets, starts, ranges, names = _grouped(values.n_states, read, order, values.jumps)
-    numbers: dict[bytes, int] = {}
-    which = np.empty(len(sources), np.int32)
-    for way in range(len(sources)):
-        which[way] = numbers.setdefault(ranges[starts[way] : starts[way + 1]].tobytes(), len(numbers))
-    templates = [_template(np.frombuffer(said, np.int64).reshape(-1, 2)) for said in numbers]
-    sizes = np.array([count for count, _ in templates], np.int64)
-    lengths = np.array([len(rows) for _, rows in templates], np.int64)
-    n_edges = int(lengths[which].sum())
+    which, inner, firsts, sizes = _templates(starts, ranges)
+    n_edges = int((firsts[which + 1] - firsts[which]).sum())
     if n_edges > (limit := current().edges):
         raise LimitExceeded(
             f"the JSON spellings of these strings need {n_edges:,} automaton edges; the limit is {limit:,}",
             hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
         )
-    inner = np.concatenate([rows for _, rows in templates]) if templates else np.zeros((0, 4), np.int32)
-    n_states, laid = _copied(sources, targets, which, names, inner, sizes, np.cumsum(lengths) - lengths, lengths)
-    return Fragment(n_states, laid, names[values.jumps])
+    return Fragment(*_copied(sources, targets, which, names, inner, firsts, sizes, n_edges), names[values.jumps])
 
 
 @njit(cache=True)
@@ -146,6 +138,60 @@ def _grouped(n_states: int, rows: Longs, order: Longs, jumps: Ints) -> tuple[Int
             names[state] = count
             count += 1
     return sources[:n_ways], targets[:n_ways], starts[: n_ways + 1], ranges[:n_ranges], names
+
+
+@njit(cache=True)
+def _templates(starts: Longs, ranges: Longs) -> tuple[Ints, Ints, Longs, Longs]:
+    """`(W,)` the template of each way, equal sets of ranges sharing one; and the templates.
+
+    Edges of template t lie in the second from place `firsts[t]` to `firsts[t + 1]`, and it has `sizes[t]` states.
+    """
+    n_ways, n_found = starts.shape[0] - 1, 0
+    which, codes = np.empty(n_ways, np.int32), np.empty(n_ways, np.uint64)
+    models, sizes, firsts = np.empty(n_ways, np.int64), np.empty(n_ways, np.int64), np.zeros(n_ways + 1, np.int64)
+    inner = np.empty((256, 4), np.int32)
+    for way in range(n_ways):
+        code = _code(ranges, starts[way], starts[way + 1])
+        which[way] = -1
+        for known in range(n_found):
+            if codes[known] == code and _are_equal(ranges, starts, models[known], way):
+                which[way] = known
+                break
+        if which[way] < 0:
+            which[way], codes[n_found], models[n_found] = n_found, code, way
+            begin = firsts[n_found]
+            sizes[n_found], rows = _template(ranges[starts[way] : starts[way + 1]])
+            while begin + rows.shape[0] > inner.shape[0]:
+                inner = np.concatenate((inner, np.empty_like(inner)))
+            for e in range(rows.shape[0]):
+                for part in range(4):
+                    inner[begin + e, part] = rows[e, part]
+            n_found += 1
+            firsts[n_found] = begin + rows.shape[0]
+    return which, inner, firsts[: n_found + 1], sizes[:n_found]
+
+
+@njit(cache=True)
+def _code(ranges: Longs, start: int, stop: int) -> int:
+    """A hash of some ranges."""
+    code = np.uint64(stop - start)
+    for i in range(start, stop):
+        for part in range(2):
+            code = (code ^ np.uint64(ranges[i, part])) * np.uint64(0x9E3779B97F4A7C15)
+            code ^= code >> np.uint64(29)
+    return code
+
+
+@njit(cache=True)
+def _are_equal(ranges: Longs, starts: Longs, one: int, other: int) -> bool:
+    """Whether two ways have the same ranges."""
+    if starts[one + 1] - starts[one] != starts[other + 1] - starts[other]:
+        return False
+    for i in range(starts[one + 1] - starts[one]):
+        for part in range(2):
+            if ranges[starts[one] + i, part] != ranges[starts[other] + i, part]:
+                return False
+    return True
 
 
 @njit(cache=True)
@@ -248,17 +294,14 @@ def _edge(edges: Ints, counts: Longs, source: int, low: int, high: int, target: 
 
 @njit(cache=True)
 def _copied(
-    sources: Ints, targets: Ints, which: Ints, names: Ints, inner: Ints, sizes: Longs, firsts: Longs, lengths: Longs
+    sources: Ints, targets: Ints, which: Ints, names: Ints, inner: Ints, firsts: Longs, sizes: Longs, total: int
 ) -> tuple[int, Ints]:
-    """States and edges with a copy of a template for each way: `inner[firsts[t] : firsts[t] + lengths[t]]`."""
-    n_states, total = np.int64(names.max()) + 1, 0
-    for way in range(sources.shape[0]):
-        total += lengths[which[way]]
-    edges, n_edges = np.empty((total, 4), np.int32), 0
+    """States and all `total` edges with a copy of its template for each way."""
+    n_states, n_edges, edges = np.int64(names.max()) + 1, 0, np.empty((total, 4), np.int32)
     for way in range(sources.shape[0]):
         of = which[way]
         begin, end = names[sources[way]], names[targets[way]]
-        for e in range(firsts[of], firsts[of] + lengths[of]):
+        for e in range(firsts[of], firsts[of + 1]):
             source, target = inner[e, 0], inner[e, 3]
             edges[n_edges, 0] = begin if source == 0 else n_states + source - 2
             edges[n_edges, 1], edges[n_edges, 2] = inner[e, 1], inner[e, 2]
