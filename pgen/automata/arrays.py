@@ -127,6 +127,13 @@ class Store:
         self.memory, self.block, self.counts, self.nfa = memory, block, counts, Views(memory, block)
         self._known_room: Longs | None = None
 
+    @property
+    def n_classes(self) -> int:
+        """How many classes of bytes there are."""
+        # The last byte is in the last class. Making an array of them takes longer than what this is needed for.
+        first: int = self.memory.item(CLASS_OF, 0) - self.memory.item(0, 0)
+        return int(self.block.item(first + 255)) + 1
+
     @classmethod
     def empty(cls, room: Sequence[int], class_of: Bytes) -> Store:
         """No states at all, room for so many states, edges, jumps, calls and rules, and byte classes to begin with."""

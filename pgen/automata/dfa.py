@@ -71,7 +71,7 @@ class LazyDFA:
     @property
     def n_classes(self) -> int:
         """How many classes of bytes there are."""
-        return int(self.nfa.class_of[255]) + 1
+        return self._store.n_classes
 
     def entered(self, member: int) -> int:
         """The state that stands for one NFA state."""

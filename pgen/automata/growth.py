@@ -34,8 +34,8 @@ MOST_AHEAD = 64_000
 """The next times twice as many are laid as the time before, up to so many."""
 ROOM = 3_000
 """States and edges for which there is room at first, besides those in common: few objects need more."""
-WHOLE = 0
-"""The rule of a whole text."""
+WHOLE, START = 0, 0
+"""The rule of a whole text, and the state that calls it."""
 _IN_NAMES = np.isin(np.arange(-1, 256), list(b"-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 _CLASSES = np.cumsum(_IN_NAMES[1:] | _IN_NAMES[:-1]).astype(np.uint8)
 """Byte classes at first: names in schemas hold these characters, and cutting classes later costs more than they do."""
@@ -55,7 +55,6 @@ class Growth:
         is_plain = bool(stock.parts) or not ir.has_boolean(node)
         nearest = self._writer.write_whole(node, self.store, is_plain)
         self.nearest_bytes = nearest if nearest < UNREACHABLE else None
-        self.store.nfa.nearest[0] = self.store.nfa.farthest[0] = nearest
 
     def write(self, rule: int) -> None:
         """Put the piece of a rule into the store, unless it is there, and those that come next, more each time."""
@@ -80,7 +79,7 @@ def _ground(stock: ir.Stock) -> tuple[Store, Rules]:
     rules = Rules({}, [ir.EPSILON], [0])
     for part in stock.parts:
         rules.add(part, part.n_bytes)
-    call = Fragment(2, as_edges([(0, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
+    call = Fragment(2, as_edges([(START, CALL + WHOLE, CALL + WHOLE, 1)]), as_jumps([]))
     store = Store.empty([ROOM] * 5, _CLASSES)
     store.add(Piece(call, np.zeros(2, np.int32), NO_STATES, np.zeros(1, np.int32), len(rules.parts)))
     writer = _Writer(rules)
@@ -134,10 +133,10 @@ class _Writer:
         begins = {WHOLE: builder.lay_apart(node)}
         if not is_plain:
             return self._put_trimmed(builder, store)
-        (length,) = self._put(builder, begins, store)
+        (length,) = self._put(builder, begins, store, caller=START)
         return length
 
-    def _put(self, builder: PieceBuilder, begins: dict[int, int], store: Store) -> list[int]:
+    def _put(self, builder: PieceBuilder, begins: dict[int, int], store: Store, caller: int = -1) -> list[int]:
         """Put in rules that begin at these states, and the builder's own; bytes of their shortest members.
 
         Without intersections nothing that was laid is in vain.
@@ -145,7 +144,7 @@ class _Writer:
         (first, *bodies), (start, *starts) = begins.keys(), begins.values()
         n_own, n_rules = len(builder.parts), len(self.rules.parts)
         own = range(n_rules, n_rules + n_own)
-        lengths = builder.put(store, [first, *own, *bodies], [start, *builder.begins, *starts])
+        lengths = builder.put(store, [first, *own, *bodies], [start, *builder.begins, *starts], caller)
         self._take_over(builder, lengths[1 : n_own + 1])
         return lengths[:1] + lengths[n_own + 1 :]
 
@@ -164,6 +163,7 @@ class _Writer:
         rules = np.array([WHOLE, *range(n_rules, n_rules + len(lengths))], np.int32)
         fragment = fragment._replace(begins=begins, ends=ends)
         store.add(Piece(fragment, nearest, rules, rules[1:], len(self.rules.parts)))
+        store.nfa.nearest[START] = store.nfa.farthest[START] = first
         return first
 
     def _take_over(self, builder: PieceBuilder, lengths: list[int]) -> None:

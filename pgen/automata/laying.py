@@ -14,7 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pgen.automata.arrays import Store, put
-from pgen.automata.memory import Memory
+from pgen.automata.layout import FARTHEST, NEAREST
+from pgen.automata.memory import Memory, ints
 from pgen.automata.nfa import Builder
 from pgen.automata.pieces import CALL, OUTSIDE, Fragment
 from pgen.automata.reachability import distances_with_calls
@@ -70,14 +71,16 @@ class PieceBuilder(Builder):
             self._visit(*self._waiting.pop())
         return start
 
-    def put(self, store: Store, rules: list[int], starts: list[int]) -> list[int]:
+    def put(self, store: Store, rules: list[int], starts: list[int], caller: int) -> list[int]:
         """Put what was laid into a store, where these rules begin at these states; bytes of their shortest members.
 
-        The first is what was laid first. Then come the builder's own rules, whose numbers are the largest.
+        The first is what was laid first, and what state `caller` calls (-1: none). Then come the builder's own rules,
+        whose numbers are the largest.
         """
         numbers, begins = np.array(rules, np.int32), np.array(starts, np.int32)
         n_rules, before = len(self._rules.parts) + len(self.parts), (store.memory, store.block, store.counts)
-        laid = _laid(*before, self._tape.n_states, *self._tape.notes(), begins, self._rules.told(), numbers, n_rules)
+        notes, costs = (self._tape.n_states, *self._tape.notes()), self._rules.told()
+        laid = _laid(*before, *notes, begins, costs, numbers, n_rules, caller)
         store.become(*laid[:2])
         lengths: list[int] = laid[2].tolist()
         return lengths
@@ -172,10 +175,13 @@ def _laid(
     costs: Ints,
     rules: Ints,
     n_rules: int,
+    caller: int,
 ) -> tuple[Memory, Bytes, Ints]:
     """Write notes out into a store; where that lies then, and how far it is from `begins` to their ends."""
     edges, jumps = written(notes, data, inner_edges, inner_jumps)
     one_each, ends = np.ones(256, np.int32), begins + np.int32(1)
     nearest = distances_with_calls(n_states, edges, jumps, begins[1:], ends[1:], costs, one_each)
     memory, block = put(memory, block, counts, n_states, edges, jumps, begins, ends, nearest, rules, rules[1:], n_rules)
+    if caller >= 0:
+        ints(memory, NEAREST)[caller] = ints(memory, FARTHEST)[caller] = nearest[begins[0]]
     return memory, block, nearest[begins]

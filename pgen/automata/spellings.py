@@ -56,7 +56,8 @@ def spelled(values: Fragment) -> Fragment:
             f"the JSON spellings of these strings need {n_edges:,} automaton edges; the limit is {limit:,}",
             hint="use smaller repeat counts, or allow more with pgen.Limits(edges=...)",
         )
-    return Fragment(*_copied(sources, targets, which, names, inner, firsts, sizes, n_edges), names[values.jumps])
+    n_states, laid = _copied(sources, targets, which, names, inner, firsts, sizes, n_edges)
+    return Fragment(n_states, laid, names[values.jumps])
 
 
 @njit(cache=True)
@@ -172,7 +173,7 @@ def _templates(starts: Longs, ranges: Longs) -> tuple[Ints, Ints, Longs, Longs]:
 
 
 @njit(cache=True)
-def _code(ranges: Longs, start: int, stop: int) -> int:
+def _code(ranges: Longs, start: int, stop: int) -> np.uint64:
     """A hash of some ranges."""
     code = np.uint64(stop - start)
     for i in range(start, stop):

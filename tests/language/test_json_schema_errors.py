@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import pytest
 
 from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
 from pgen.language.json_schema import JSONSchema, SchemaWarning
+from pgen.language.json_schema.keywords import _KNOWN, _similar
 
 CONTRADICTIONS: list[tuple[Any, str, str]] = [
     ({"type": "integer", "minimum": 3, "maximum": 2}, "", "minimum 3, maximum 2"),
@@ -130,6 +133,38 @@ def test_bounded_work() -> None:
 def test_likely_mistakes_warn(schema: Any, said: str) -> None:
     with pytest.warns(SchemaWarning, match=said):
         JSONSchema(schema)
+
+
+def test_a_mistake_that_comes_again_warns_once_where_the_schema_is_made() -> None:
+    parts = {name: {"type": "string", "_format": "uuid"} for name in "abc"}
+    with pytest.warns(SchemaWarning) as warned:
+        JSONSchema({"properties": parts, "requird": []})
+    said = sorted(str(warning.message) for warning in warned)
+    assert [text.partition(" ")[0] for text in said] == ["/properties/a/_format", "/requird"]
+    assert said[0].endswith("did you mean format? (2 more of them in this schema)")
+    assert {warning.filename for warning in warned} == {__file__}
+
+
+def near_misses() -> Iterator[str]:
+    """Every keyword with a character more, less or other, or two that have changed places."""
+    for known in sorted(_KNOWN):
+        for at in range(len(known) + 1):
+            before, after = known[:at], known[at:]
+            yield from (f"{before}{letter}{after}" for letter in "_esX")
+            if after:
+                yield from (before + after[1:], f"{before}q{after[1:]}")
+            if len(after) > 1:
+                yield before + after[1] + after[0] + after[2:]
+
+
+def test_names_like_keywords_are_those_that_difflib_finds() -> None:
+    found = 0
+    for name in near_misses():
+        near = [known for known in _KNOWN if known[0] in name[:2] or name[:1] in known[:2]]
+        expected = get_close_matches(name, sorted(near), n=1, cutoff=0.85)
+        assert [*filter(None, [_similar(name)])] == expected, name
+        found += bool(expected)
+    assert found > 3000
 
 
 def test_annotations_and_foreign_keywords_pass() -> None:

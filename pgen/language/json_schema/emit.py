@@ -77,13 +77,17 @@ class Emitter:
         """Whole JSON texts of the values of `shape`."""
         if self.any_order and self.exact_orders is None:
             self.exact_orders = exact_in_any_order(shape)
-        value = self.node(shape, 0, FREE_DEPTH)
-        value = value.write() if isinstance(value, ir.Later) else value
+        value = self.node(shape, 0, FREE_DEPTH) if self.lengths is None else self._outermost(shape, self.lengths)
         node = ir.concat(self.layout.margin, value, self.layout.margin)
         while self._unwritten:
             name, lazy, depth, free = self._unwritten.pop()
             self._rules[name] = self.node(lazy.resolve(lazy), depth, free)
         return ir.recursive("", {"": node, **self._rules}) if self._rules else node
+
+    def _outermost(self, shape: Shape, lengths: Shortest | Lengths) -> ir.Node:
+        """The texts of the values of `shape`, only those of its parts to be written later."""
+        resolved = shape.resolved()
+        return ir.EMPTY if lengths.of(resolved) >= NEVER else self._now(resolved)
 
     def node(self, shape: Shape, depth: int, free: int) -> ir.Node:
         """The texts of the values of `shape`, `depth` levels deep, with `free` levels left without a schema."""

@@ -88,7 +88,7 @@ class _Collector:
         if not isinstance(schema, Mapping) or (pointer, certain) in self._seen:
             return
         self._seen.add((pointer, certain))
-        known = in_effect(schema, pointer, self._reader.dialect)
+        known = in_effect(schema, pointer, self._reader.dialect, self._reader.unknown)
         self._properties(known, certain)
         self._items(known, certain)
         for keyword in (*_ALWAYS, *_SOMETIMES):

@@ -127,8 +127,12 @@ TYPE_ALONE = frozenset({"type", "title", "description", "default", "examples"})
 _KNOWN = _CHECKS.keys() | _ANNOTATIONS | {"const"}
 
 
-def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapping[str, Any]:
-    """The keywords of a schema that its draft knows; raises on those of a wrong type, warns of likely mistakes."""
+Unknown = dict[str, dict[str, None]]
+"""Names that are no keywords, and the pointers of the schemas that have them."""
+
+
+def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect, unknown: Unknown) -> Mapping[str, Any]:
+    """The keywords of a schema that its draft knows; raises on those of a wrong type, and notes `unknown` ones."""
     if dialect.lone_references and "$ref" in schema:
         schema = {"$ref": schema["$ref"]}
     known, keywords, special = {}, dialect.keywords, dialect is DRAFT_4
@@ -139,7 +143,7 @@ def in_effect(schema: Mapping[str, Any], pointer: str, dialect: Dialect) -> Mapp
                 _check_value(name, value, pointer, dialect)
             known[name] = value
         elif name not in _ANNOTATIONS:
-            _warn_unknown(name, pointer, dialect)
+            unknown.setdefault(name, {})[pointer] = None
     return known
 
 
@@ -170,16 +174,22 @@ def _hint(name: str, value: Any) -> str | None:
     return None
 
 
-def _warn_unknown(name: str, pointer: str, dialect: Dialect) -> None:
+def warn_unknown(unknown: Unknown, dialect: Dialect) -> None:
+    """Warn of likely mistakes among names that are no keywords, once of each name."""
+    for name, pointers in unknown.items():
+        if advice := _advice(name, dialect):
+            first, *more = pointers
+            places = f" ({len(more)} more of them in this schema)" if more else ""
+            warnings.warn(f"{first}/{escaped(name)} {advice}{places}", SchemaWarning, stacklevel=4)
+
+
+def _advice(name: str, dialect: Dialect) -> str | None:
     if name in _OUTDATED:
-        advice = f"is not a keyword of {dialect.name} and has no effect; use {_OUTDATED[name]}"
-    elif name in _KNOWN:
-        advice = f"is not a keyword of {dialect.name}, which $schema names, and has no effect"
-    elif close := _similar(name):
-        advice = f"is not a keyword and has no effect; did you mean {close}?"
-    else:
-        return
-    warnings.warn(f"{pointer}/{escaped(name)} {advice}", SchemaWarning, stacklevel=2)
+        return f"is not a keyword of {dialect.name} and has no effect; use {_OUTDATED[name]}"
+    if name in _KNOWN:
+        return f"is not a keyword of {dialect.name}, which $schema names, and has no effect"
+    close = _similar(name)
+    return f"is not a keyword and has no effect; did you mean {close}?" if close else None
 
 
 _LEAST_ALIKE = 0.85

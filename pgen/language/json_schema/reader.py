@@ -18,7 +18,7 @@ from pgen.errors import InvalidLanguage, LimitExceeded
 from pgen.language.json_schema import conditions, keywords, typed
 from pgen.language.json_schema.dialects import dialect_of
 from pgen.language.json_schema.evaluated import unevaluated
-from pgen.language.json_schema.keywords import SchemaWarning, in_effect
+from pgen.language.json_schema.keywords import SchemaWarning, Unknown, in_effect, warn_unknown
 from pgen.language.json_schema.meet import disjoint, meet
 from pgen.language.json_schema.references import Document, check_identifier
 from pgen.language.json_schema.shapes import ANYTHING, NOTHING, Lazy, Shape, StillOpen, constant, join
@@ -42,7 +42,7 @@ class Fact(NamedTuple):
 
 
 class Reader:
-    """Reads one schema document; `facts` collects what its shapes leave open."""
+    """Reads one schema document; `facts` collects what its shapes leave open, `unknown` names that are no keywords."""
 
     def __init__(self, root: Any, assert_formats: bool = True, resources: Mapping[str, Any] | None = None) -> None:
         self.root = root
@@ -51,6 +51,7 @@ class Reader:
         self._resources = resources or {}
         self._document: Document | None = None
         self.facts: dict[Fact, None] = {}
+        self.unknown: Unknown = {}
         self._conflicts: dict[str, str] = {}
         self._shapes: dict[str, Shape] = {}
         # Equal shapes become one object, which is found among others without comparing.
@@ -83,13 +84,14 @@ class Reader:
             shape = shape.resolved()
         except StillOpen as needed:
             raise _circle(needed.pointer) from None
+        warn_unknown(self.unknown, self.dialect)
         for branches, pointer in self._branchings:
             if not disjoint(branches):
                 self.note("oneOf", pointer)
         if shape == NOTHING:
             self._raise_conflict()
         for pointer, message in self._conflicts.items():
-            warnings.warn(f"{pointer or '/'}: this part can never hold: {message}", SchemaWarning, stacklevel=2)
+            warnings.warn(f"{pointer or '/'}: this part can never hold: {message}", SchemaWarning, stacklevel=3)
         return shape
 
     def _raise_conflict(self) -> None:
@@ -183,7 +185,7 @@ class Reader:
     def _shape(self, schema: Schema, pointer: str) -> Shape:
         if (identifier := self.dialect.identifier) in schema:
             check_identifier(schema[identifier], f"{pointer}/{identifier}")
-        known = in_effect(schema, pointer, self.dialect)
+        known = in_effect(schema, pointer, self.dialect, self.unknown)
         if _OF_TYPES.issuperset(known):
             return typed.shape(self, known, pointer) if known else ANYTHING
         if len(known) == 1 and "$ref" in known:
