@@ -162,17 +162,23 @@ def _templates(starts: Longs, ranges: Longs) -> tuple[Ints, Ints, Longs, Longs]:
             which[way], codes[n_found], models[n_found] = n_found, code, way
             begin = firsts[n_found]
             sizes[n_found], rows = _template(ranges[starts[way] : starts[way + 1]])
-            while begin + rows.shape[0] > inner.shape[0]:
-                inner = np.concatenate((inner, np.empty_like(inner)))
-            for e in range(rows.shape[0]):
-                for part in range(4):
-                    inner[begin + e, part] = rows[e, part]
+            if begin + rows.shape[0] > inner.shape[0]:
+                before, inner = inner, np.empty((2 * (begin + rows.shape[0]), 4), np.int32)
+                _put_rows(before, begin, inner, 0)
+            _put_rows(rows, rows.shape[0], inner, begin)
             n_found += 1
             firsts[n_found] = begin + rows.shape[0]
     return which, inner, firsts[: n_found + 1], sizes[:n_found]
 
 
-@njit(cache=True)
+@njit(inline="always")
+def _put_rows(rows: Ints, count: int, into: Ints, at: int) -> None:
+    for e in range(count):
+        for part in range(4):
+            into[at + e, part] = rows[e, part]
+
+
+@njit(inline="always")
 def _code(ranges: Longs, start: int, stop: int) -> np.uint64:
     """A hash of some ranges."""
     code = np.uint64(stop - start)
@@ -183,7 +189,7 @@ def _code(ranges: Longs, start: int, stop: int) -> np.uint64:
     return code
 
 
-@njit(cache=True)
+@njit(inline="always")
 def _are_equal(ranges: Longs, starts: Longs, one: int, other: int) -> bool:
     """Whether two ways have the same ranges."""
     if starts[one + 1] - starts[one] != starts[other + 1] - starts[other]:
