@@ -5,6 +5,7 @@ import json
 import random
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from pgen.automata.dfa import LazyDFA
 from pgen.automata.layout import DEAD
 from pgen.automata.nfa import text_fragment
 from pgen.automata.pieces import Fragment
-from pgen.automata.spellings import spelled
+from pgen.automata.spellings import _templates, spelled
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.language.json_schema import spelling
@@ -156,3 +157,11 @@ def test_too_many_edges_are_refused_before_they_are_made():
     assert len(spelled(values).edges) > 500
     with Limits(edges=500), pytest.raises(LimitExceeded, match="JSON spellings"):
         spelled(values)
+
+
+def test_equal_sets_of_ranges_share_one_template():
+    ways = [[(97, 97)], [(97, 98)], [(97, 97)], [(97, 97), (99, 99)], [(99, 99)], [(97, 98)]]
+    starts = np.cumsum([0, *map(len, ways)])
+    which, _, firsts, sizes = _templates(starts, np.array([one for way in ways for one in way], np.int64))
+    assert which.tolist() == [0, 1, 0, 2, 3, 1]
+    assert len(sizes) == len(firsts) - 1 == 4

@@ -38,3 +38,10 @@ def test_masks_of_a_format_with_or_without_more(also):
     assert automaton.accepts(b'"2024-02-29T23:59:59Z"')
     assert automaton.accepts(rb'"2024-02-29\u0054\u00323:59:59Z"')
     assert not automaton.accepts(b'"2023-02-29T23:59:59Z"')
+
+
+@pytest.mark.parametrize(("also", "held"), [({"minLength": 8}, [False, True]), ({"maxLength": 7}, [True, False])])
+def test_masks_of_a_format_hold_its_length(also, held):
+    vocabulary = Vocabulary([bytes([byte]) for byte in range(256)] + [b"<end>"], eos=256)
+    automaton = JSONSchema({"type": "string", "format": "ipv4", **also}).compile(vocabulary)
+    assert [automaton.accepts(text) for text in (b'"1.2.3.4"', b'"1.2.3.45"')] == held

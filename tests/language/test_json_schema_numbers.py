@@ -272,3 +272,9 @@ def test_numbers_in_other_operations() -> None:
     assert matches(spelled(node), b"\\u0031\\u0032") and not matches(spelled(node, lean=True), b"\\u0031\\u0032")
     ended = pgen.until("8", pgen.Language(node, description="numbers"))
     assert [text for text in texts if ended.matches(text + "8")] == [text for text in members if "8" not in text]
+
+
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_bounds_may_leave_one_number(kind):
+    language = JSONSchema({"type": kind, "minimum": 5, "maximum": 5})
+    assert matches(language.node, b"5") and not matches(language.node, b"6") and not matches(language.node, b"4.9")

@@ -217,3 +217,8 @@ def test_a_length_lays_nothing_ahead(monkeypatch):
     language = pgen.JSONSchema(SCHEMAS["nested"])
     monkeypatch.setattr(growth.Growth, "write", lambda *arguments: pytest.fail("a part was laid"))
     assert growth.shortest_bytes(language.sketch) == acceptor.shortest_bytes(language.node)
+
+
+def test_a_whole_with_intersections_says_how_short_it_is():
+    grown = growth.Growth(ir.intersect(pgen.Regex("a{2,}b*").node, pgen.Regex("a*b{3}").node))
+    assert grown.nearest_bytes == grown.store.nfa.nearest[0] == grown.store.nfa.farthest[0] == 5
