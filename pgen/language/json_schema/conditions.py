@@ -25,7 +25,7 @@ Schema = Mapping[str, Any]
 def parts(reader: Reader, schema: Schema, pointer: str) -> Iterator[Part]:
     """The shapes of the conditions of a schema, each with its keyword."""
     if "not" in schema:
-        yield "not", _outside(reader, schema["not"], "not", pointer)
+        yield "not", complement(reader, schema["not"], "not", pointer)
     if "if" in schema and ("then" in schema or "else" in schema):
         yield "if", _conditional(reader, schema, pointer)
     elif "if" in schema:
@@ -36,7 +36,7 @@ def parts(reader: Reader, schema: Schema, pointer: str) -> Iterator[Part]:
             yield keyword, _dependent(reader, keyword, name, needed, pointer)
 
 
-def _outside(reader: Reader, schema: Any, keyword: str, pointer: str) -> Shape:
+def complement(reader: Reader, schema: Any, keyword: str, pointer: str) -> Shape:
     """The values that are not valid by the schema of `keyword`."""
     inside = reader.read(schema, f"{pointer}/{keyword}")
     outside = negated(inside) if reader.is_exact(schema, f"{pointer}/{keyword}") else None
@@ -47,7 +47,7 @@ def _outside(reader: Reader, schema: Any, keyword: str, pointer: str) -> Shape:
 
 
 def _conditional(reader: Reader, schema: Schema, pointer: str) -> Shape:
-    outside = _outside(reader, schema["if"], "if", pointer)
+    outside = complement(reader, schema["if"], "if", pointer)
     inside = reader.read(schema["if"], f"{pointer}/if")
     then = reader.read(schema.get("then", True), f"{pointer}/then")
     otherwise = reader.read(schema.get("else", True), f"{pointer}/else")

@@ -17,6 +17,7 @@ from functools import lru_cache, partial
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.language.json_schema import strings
+from pgen.language.json_schema.counting import Counting, ways
 from pgen.language.json_schema.layout import Layout
 from pgen.language.json_schema.members import Members, all_of_constant, exact_in_any_order
 from pgen.language.json_schema.numbers import any_number, constant, number
@@ -219,6 +220,20 @@ class Emitter:
         return ir.concat(dumped(name), self.layout.colon, value)
 
     def _array(self, array: ArrayShape, depth: int, free: int) -> ir.Node:
+        return self._counted(array, depth, free) if array.counted else self._items(array, depth, free)
+
+    def _counted(self, array: ArrayShape, depth: int, free: int) -> ir.Node:
+        found = ways(array)
+        if found is None:
+            self.open_places |= {("contains", counted.pointer): None for counted in array.counted}
+            return self._items(array, depth, free)
+        node = partial(self.node, depth=depth + 1, free=free)
+        items = Counting(array, found, self.layout.comma(depth), node).items
+        forms = [] if ir.is_empty(items) else [items]
+        # Where matches are needed, so are items.
+        return self.container("[]", forms, depth, array.low == 0)
+
+    def _items(self, array: ArrayShape, depth: int, free: int) -> ir.Node:
         items = [self.node(item, depth + 1, free) for item in array.prefix]
         rest = self.node(array.rest, depth + 1, free) if len(items) != array.high else ir.EMPTY
         comma = self.layout.comma(depth)

@@ -21,6 +21,7 @@ from pgen.language.json_schema.shapes import (
     NOTHING,
     ArrayShape,
     Constant,
+    Counted,
     Extras,
     Lazy,
     NumberShape,
@@ -143,7 +144,8 @@ def _meet_options(one: Option, other: Option) -> Option | None:
     if isinstance(one, NumberShape) and isinstance(other, NumberShape):
         return numbers(one, other)
     if isinstance(one, ArrayShape) and isinstance(other, ArrayShape):
-        return array_shape(_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other))
+        counted = tuple(dict.fromkeys(one.counted + other.counted))
+        return array_shape(_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other), counted)
     if isinstance(one, ObjectShape) and isinstance(other, ObjectShape):
         return _objects(one, other)
     return None
@@ -204,8 +206,16 @@ def _item(array: ArrayShape, index: int) -> Shape:
     return array.prefix[index] if index < len(array.prefix) else array.rest
 
 
-def array_shape(prefix: tuple[Shape, ...], rest: Shape, low: int, high: int | None) -> ArrayShape | None:
+def array_shape(
+    prefix: tuple[Shape, ...], rest: Shape, low: int, high: int | None, counted: tuple[Counted, ...] = ()
+) -> ArrayShape | None:
     """Arrays with these items, cut before the first impossible one; `None` if that leaves no array."""
+    if any(one.high is not None and one.low > one.high for one in counted):
+        return None
+    for never in [one for one in counted if one.high == 0]:
+        prefix, rest = tuple([meet(item, never.others) for item in prefix]), meet(rest, never.others)
+    counted = tuple([one for one in counted if one.high != 0])
+    low = max([low, *(one.low for one in counted)])
     impossible = next((i for i, item in enumerate(prefix) if item == NOTHING), None)
     if impossible is not None:
         prefix, rest = prefix[:impossible], NOTHING
@@ -213,7 +223,21 @@ def array_shape(prefix: tuple[Shape, ...], rest: Shape, low: int, high: int | No
         high = len(prefix) if high is None else min(high, len(prefix))
     if high is not None and low > high:
         return None
-    return ArrayShape(prefix if high is None else prefix[:high], rest, low, high)
+    array = ArrayShape(prefix if high is None else prefix[:high], rest, low, high, counted)
+    return array if all(_can_hold(array, one) for one in counted) else None
+
+
+def _can_hold(array: ArrayShape, counted: Counted) -> bool:
+    """Whether enough items of an array may have the shape that is counted (True where it is not known)."""
+    try:
+        possible = sum(meet(item, counted.shape) != NOTHING for item in array.prefix)
+        if possible >= counted.low or (array.high is not None and array.high <= len(array.prefix)):
+            return possible >= counted.low
+        if meet(array.rest, counted.shape) == NOTHING:
+            return False
+    except LimitExceeded:
+        return True
+    return array.high is None or possible + array.high - len(array.prefix) >= counted.low
 
 
 def _objects(one: ObjectShape, other: ObjectShape) -> ObjectShape | None:
@@ -299,8 +323,10 @@ def _in_number(shape: NumberShape, value: int | float) -> bool:
 
 
 def _in_array(shape: ArrayShape, value: list[Value]) -> bool:
-    return _within(len(value), shape.low, shape.high) and all(
-        contains(_item(shape, i), item) for i, item in enumerate(value)
+    return (
+        _within(len(value), shape.low, shape.high)
+        and all(contains(_item(shape, i), item) for i, item in enumerate(value))
+        and all(_within(sum(contains(one.shape, item) for item in value), one.low, one.high) for one in shape.counted)
     )
 
 

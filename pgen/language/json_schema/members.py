@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pgen.language import ir
 from pgen.language.json_schema import strings
+from pgen.language.json_schema.counting import ways
 from pgen.language.json_schema.meet import meet_all
 from pgen.language.json_schema.orders import Orders
 from pgen.language.json_schema.shapes import (
@@ -226,7 +227,7 @@ def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:
     waiting, met, exact, left = [shape], {shape}, set[ObjectShape](), MAX_STEPS
     for here in waiting:
         for option in here.resolved().expanded():
-            parts: list[Shape] = [*option.prefix, option.rest] if isinstance(option, ArrayShape) else []
+            parts = _items(option) if isinstance(option, ArrayShape) else []
             if isinstance(option, ObjectShape):
                 values = [value for rule in option.extras for _, value in rule.patterns]
                 parts = [*(item for _, item in option.properties), *values, *(r.otherwise for r in option.extras)]
@@ -236,6 +237,14 @@ def exact_in_any_order(shape: Shape) -> frozenset[ObjectShape]:
             waiting += [part for part in dict.fromkeys(parts) if part not in met]
             met.update(parts)
     return frozenset(exact)
+
+
+def _items(array: ArrayShape) -> list[Shape]:
+    """The shapes that items of an array are written in."""
+    counting = ways(array) if array.counted else None
+    if counting is None:
+        return [*array.prefix, array.rest]
+    return [shape for item in counting for shape in item.values() if shape != NOTHING]
 
 
 def is_exact(shape: ObjectShape, exact_orders: frozenset[ObjectShape] | None) -> bool:

@@ -15,13 +15,14 @@ from decimal import Decimal
 from itertools import pairwise
 
 from pgen.errors import LimitExceeded
-from pgen.language.json_schema.meet import meet_all
+from pgen.language.json_schema.meet import array_shape, meet_all
 from pgen.language.json_schema.shapes import (
     ANYTHING,
     NOTHING,
     UNCONSTRAINED,
     ArrayShape,
     Constant,
+    Counted,
     NumberShape,
     ObjectShape,
     Option,
@@ -85,7 +86,7 @@ def _between(points: list[Decimal]) -> Iterator[Option]:
         yield NumberShape(low=low, high=high, low_open=low is not None, high_open=high is not None)
 
 
-def _counts(shape: StringShape | ArrayShape | ObjectShape) -> Iterator[tuple[int, int | None]]:
+def _counts(shape: StringShape | ArrayShape | ObjectShape | Counted) -> Iterator[tuple[int, int | None]]:
     """The counts outside those of a shape."""
     if shape.low > 0:
         yield 0, shape.low - 1
@@ -119,6 +120,15 @@ def _arrays(shape: ArrayShape) -> Iterator[Option]:
         raise Unspeakable
     for bounds in _counts(shape):
         yield ArrayShape((), ANYTHING, *bounds)
+    for counted in shape.counted:
+        outside = negated(counted.shape)
+        if outside is None:
+            raise Unspeakable
+        for low, high in _counts(counted):
+            others = ANYTHING if high is None else outside
+            found = array_shape((), ANYTHING, 0, None, (Counted(counted.shape, others, low, high, counted.pointer),))
+            if found is not None:
+                yield found
 
 
 def _objects(shape: ObjectShape) -> Iterator[Option]:

@@ -75,13 +75,29 @@ class NumberShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """`low` to `high` items of an array have `shape`, the others have the shape `others`.
+
+    `others` is the complement of `shape` where there is a `high`, and `ANYTHING` elsewhere;
+    `pointer` is where the schema says so.
+    """
+
+    shape: Shape
+    others: Shape
+    low: int
+    high: int | None = None
+    pointer: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayShape:
-    """Arrays of `low` to `high` items; those after `prefix` have the shape `rest`."""
+    """Arrays of `low` to `high` items; those after `prefix` have the shape `rest`, and some are `counted`."""
 
     prefix: tuple[Shape, ...]
     rest: Shape
     low: int = 0
     high: int | None = None
+    counted: tuple[Counted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

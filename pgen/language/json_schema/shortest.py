@@ -122,6 +122,8 @@ class Shortest:
         return self._object(option)
 
     def _array(self, array: ArrayShape) -> int:
+        if array.counted:
+            raise Untold
         needed = [*array.prefix[: array.low], *[array.rest] * min(1, array.low - len(array.prefix))]
         lengths = [self._evaluate(item) for item in needed]
         more = lengths[-1] * (array.low - len(needed)) if needed else 0

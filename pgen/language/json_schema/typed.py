@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgen.errors import InvalidLanguage, LimitExceeded, UnsupportedFeature
 from pgen.language.json_schema import keywords
+from pgen.language.json_schema.conditions import complement
 from pgen.language.json_schema.dialects import DRAFT_4, Dialect
 from pgen.language.json_schema.formats import ANNOTATIONS, INCOMPLETE, PATTERNS
 from pgen.language.json_schema.keywords import SchemaWarning
@@ -23,6 +24,7 @@ from pgen.language.json_schema.shapes import (
     TRUE,
     ArrayShape,
     Constant,
+    Counted,
     Extras,
     NumberShape,
     ObjectShape,
@@ -164,9 +166,11 @@ def _array(reader: Reader, schema: Schema, pointer: str) -> ArrayShape | None:
         return None
     low, high = bounds
     prefix, rest = _items(reader, schema, pointer)
-    found = array_shape(prefix, rest, _with_contains(reader, schema, low, pointer), high)
+    counted = _counted(reader, schema, pointer)
+    found = array_shape(prefix, rest, low, high, counted)
     if found is None:
-        reader.conflict(f"fewer items are possible than minItems {low} asks for", pointer)
+        asks = "contains" if counted and array_shape(prefix, rest, low, high) else f"minItems {low}"
+        reader.conflict(f"fewer items are possible than {asks} asks for", pointer)
     elif schema.get("uniqueItems") and found.high not in (0, 1):
         reader.note("uniqueItems", pointer)
         found = _with_distinct(found)
@@ -184,15 +188,17 @@ def _items(reader: Reader, schema: Schema, pointer: str) -> tuple[tuple[Shape, .
     return prefix, reader.read(schema.get(rest, True), f"{pointer}/{rest}")
 
 
-def _with_contains(reader: Reader, schema: Schema, low: int, pointer: str) -> int:
-    """How many items there are at least by `contains`, which is left open where it says more than that."""
+def _counted(reader: Reader, schema: Schema, pointer: str) -> tuple[Counted, ...]:
+    """The items that `contains` counts; an upper bound is left open where no shape says what the others are."""
     if "contains" not in schema:
-        return low
+        return ()
     found = reader.read(schema["contains"], f"{pointer}/contains")
-    least = int(schema.get("minContains", 1))
-    if "maxContains" in schema or (least > 0 and found != ANYTHING):
-        reader.note("contains", pointer)
-    return max(low, least)
+    low, high = _at_least(schema, "minContains", 1, pointer), schema.get("maxContains")
+    others = ANYTHING if high is None else complement(reader, schema["contains"], "contains", pointer)
+    if high is not None and low > high:
+        reader.conflict(f"minContains {low} is above maxContains {high}", pointer)
+    most = None if high is None or others == ANYTHING else int(high)
+    return (Counted(found, others, low, most, pointer),) if low > 0 or most is not None else ()
 
 
 def _with_distinct(array: ArrayShape) -> ArrayShape | None:
@@ -200,7 +206,7 @@ def _with_distinct(array: ArrayShape) -> ArrayShape | None:
     options = array.rest.expanded()
     if not array.prefix and all(isinstance(option, Constant) for option in options):
         most = len(options) if array.high is None else min(array.high, len(options))
-        return ArrayShape((), array.rest, array.low, most) if array.low <= most else None
+        return array_shape((), array.rest, array.low, most, array.counted)
     return array
 
 
@@ -250,12 +256,7 @@ def _pattern(source: str, pointer: str) -> Restriction:
 
 
 def _counts(reader: Reader, schema: Schema, what: str, pointer: str) -> tuple[int, int | None] | None:
-    low, high = int(schema.get(f"min{what}", 0)), schema.get(f"max{what}")
-    if low > MAX_LEAST:
-        raise LimitExceeded(
-            f"min{what} {low:,} (at {pointer}/min{what} of the schema) is beyond the limit of {MAX_LEAST:,}",
-            hint="no text that long can be generated: use a smaller bound",
-        )
+    low, high = _at_least(schema, f"min{what}", 0, pointer), schema.get(f"max{what}")
     if high is not None and low > high:
         reader.conflict(f"min{what} {low} is above max{what} {high}", pointer)
         return None
@@ -263,6 +264,17 @@ def _counts(reader: Reader, schema: Schema, what: str, pointer: str) -> tuple[in
         reader.note(f"max{what}", pointer)
         return low, None
     return low, None if high is None else int(high)
+
+
+def _at_least(schema: Schema, keyword: str, default: int, pointer: str) -> int:
+    """A lower bound on a count."""
+    low = int(schema.get(keyword, default))
+    if low > MAX_LEAST:
+        raise LimitExceeded(
+            f"{keyword} {low:,} (at {pointer}/{keyword} of the schema) is beyond the limit of {MAX_LEAST:,}",
+            hint="no text that long can be generated: use a smaller bound",
+        )
+    return low
 
 
 def _said(schema: Schema, among: frozenset[str]) -> str:
