@@ -64,7 +64,7 @@ def meet(left: Shape, right: Shape) -> Shape:
         return _postponed(left, right, needed.resolve)
 
 
-def _is_plain(option: Option) -> bool:
+def is_plain(option: Option) -> bool:
     """Whether an option is a constant that is no container: different ones have different values."""
     return isinstance(option, Constant) and option.text[0] not in "[{"
 
@@ -80,17 +80,17 @@ def _parts(shape: Shape) -> tuple[Shape | str, ...]:
 
 
 def _meet_all_options(left: Shape, right: Shape) -> Shape:
-    if len(right.expanded()) == 1 and all(map(_is_plain, left.expanded())):
+    if len(right.expanded()) == 1 and all(map(is_plain, left.expanded())):
         (other,) = right.expanded()
         return Shape(tuple([both for one in left.expanded() if (both := _meet_options(one, other)) is not None]))
     options: dict[Option, None] = {}
     heavier = max(weight(left), weight(right))
     allowed = max(heavier, min(heavier + MAX_WEIGHT, MAX_TOTAL))
     added = 0
-    plain = {option for option in right.expanded() if _is_plain(option)}
+    plain = {option for option in right.expanded() if is_plain(option)}
     others = [option for option in right.expanded() if option not in plain]
     for one in left.expanded():
-        for other in ([one] * (one in plain) + others) if _is_plain(one) else right.expanded():
+        for other in ([one] * (one in plain) + others) if is_plain(one) else right.expanded():
             both = _meet_options(one, other)
             if both is not None and both not in options:
                 options[both] = None
@@ -144,8 +144,7 @@ def _meet_options(one: Option, other: Option) -> Option | None:
     if isinstance(one, NumberShape) and isinstance(other, NumberShape):
         return numbers(one, other)
     if isinstance(one, ArrayShape) and isinstance(other, ArrayShape):
-        counted = tuple(dict.fromkeys(one.counted + other.counted))
-        return array_shape(_common_prefix(one, other), meet(one.rest, other.rest), *_counts(one, other), counted)
+        return _arrays(one, other)
     if isinstance(one, ObjectShape) and isinstance(other, ObjectShape):
         return _objects(one, other)
     return None
@@ -197,19 +196,27 @@ def _upper(shape: NumberShape) -> tuple[Decimal, bool]:
     return (Decimal("Infinity"), True) if shape.high is None else (shape.high, not shape.high_open)
 
 
-def _common_prefix(one: ArrayShape, other: ArrayShape) -> tuple[Shape, ...]:
+def _arrays(one: ArrayShape, other: ArrayShape) -> ArrayShape | None:
     length = max(len(one.prefix), len(other.prefix))
-    return tuple(meet(_item(one, i), _item(other, i)) for i in range(length))
+    return array_shape(
+        ArrayShape(
+            tuple([meet(_item(one, i), _item(other, i)) for i in range(length)]),
+            meet(one.rest, other.rest),
+            *_counts(one, other),
+            tuple(dict.fromkeys(one.counted + other.counted)),
+            one.distinct or other.distinct,
+            one.pointer or other.pointer,
+        )
+    )
 
 
 def _item(array: ArrayShape, index: int) -> Shape:
     return array.prefix[index] if index < len(array.prefix) else array.rest
 
 
-def array_shape(
-    prefix: tuple[Shape, ...], rest: Shape, low: int, high: int | None, counted: tuple[Counted, ...] = ()
-) -> ArrayShape | None:
-    """Arrays with these items, cut before the first impossible one; `None` if that leaves no array."""
+def array_shape(shape: ArrayShape) -> ArrayShape | None:
+    """The same arrays, cut before the first impossible item; `None` if that leaves no array."""
+    prefix, rest, low, high, counted = shape.prefix, shape.rest, shape.low, shape.high, shape.counted
     if any(one.high is not None and one.low > one.high for one in counted):
         return None
     for never in [one for one in counted if one.high == 0]:
@@ -221,9 +228,12 @@ def array_shape(
         prefix, rest = prefix[:impossible], NOTHING
     if rest == NOTHING:
         high = len(prefix) if high is None else min(high, len(prefix))
+    if shape.distinct and not prefix and all(isinstance(option, Constant) for option in rest.expanded()):
+        high = min(len(rest.expanded()), len(rest.expanded()) if high is None else high)
     if high is not None and low > high:
         return None
-    array = ArrayShape(prefix if high is None else prefix[:high], rest, low, high, counted)
+    distinct = shape.distinct and (high is None or high > 1)
+    array = ArrayShape(prefix if high is None else prefix[:high], rest, low, high, counted, distinct, shape.pointer)
     return array if all(_can_hold(array, one) for one in counted) else None
 
 
@@ -326,6 +336,7 @@ def _in_array(shape: ArrayShape, value: list[Value]) -> bool:
     return (
         _within(len(value), shape.low, shape.high)
         and all(contains(_item(shape, i), item) for i, item in enumerate(value))
+        and not (shape.distinct and any(_same(*pair) for pair in combinations(value, 2)))
         and all(_within(sum(contains(one.shape, item) for item in value), one.low, one.high) for one in shape.counted)
     )
 
@@ -371,7 +382,7 @@ def _distinct(branches: Sequence[Sequence[Option]]) -> bool:
     """Whether all options are constants, none of them a container, and no two branches share one."""
     met = set[Option]()
     for options in branches:
-        if not all(map(_is_plain, options)) or not met.isdisjoint(options):
+        if not all(map(is_plain, options)) or not met.isdisjoint(options):
             return False
         met.update(options)
     return True

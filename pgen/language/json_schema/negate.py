@@ -116,7 +116,7 @@ def _numbers(shape: NumberShape) -> Iterator[Option]:
 
 
 def _arrays(shape: ArrayShape) -> Iterator[Option]:
-    if shape.high != 0 and any(item != ANYTHING for item in (*shape.prefix, shape.rest)):
+    if shape.distinct or (shape.high != 0 and any(item != ANYTHING for item in (*shape.prefix, shape.rest))):
         raise Unspeakable
     for bounds in _counts(shape):
         yield ArrayShape((), ANYTHING, *bounds)
@@ -126,7 +126,8 @@ def _arrays(shape: ArrayShape) -> Iterator[Option]:
             raise Unspeakable
         for low, high in _counts(counted):
             others = ANYTHING if high is None else outside
-            found = array_shape((), ANYTHING, 0, None, (Counted(counted.shape, others, low, high, counted.pointer),))
+            some = Counted(counted.shape, others, low, high, counted.pointer)
+            found = array_shape(ArrayShape((), ANYTHING, counted=(some,)))
             if found is not None:
                 yield found
 

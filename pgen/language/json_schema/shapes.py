@@ -91,13 +91,18 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class ArrayShape:
-    """Arrays of `low` to `high` items; those after `prefix` have the shape `rest`, and some are `counted`."""
+    """Arrays of `low` to `high` items; those after `prefix` have the shape `rest`, and some are `counted`.
+
+    If `distinct`, no value comes twice; `pointer` is where the schema says so.
+    """
 
     prefix: tuple[Shape, ...]
     rest: Shape
     low: int = 0
     high: int | None = None
     counted: tuple[Counted, ...] = ()
+    distinct: bool = False
+    pointer: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class Shortest:
         return self._object(option)
 
     def _array(self, array: ArrayShape) -> int:
-        if array.counted:
+        if array.counted or (array.distinct and array.low > 1):
             raise Untold
         needed = [*array.prefix[: array.low], *[array.rest] * min(1, array.low - len(array.prefix))]
         lengths = [self._evaluate(item) for item in needed]

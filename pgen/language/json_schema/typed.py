@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from pgen.language.json_schema.shapes import (
     NULL,
     TRUE,
     ArrayShape,
-    Constant,
     Counted,
     Extras,
     NumberShape,
@@ -166,16 +166,14 @@ def _array(reader: Reader, schema: Schema, pointer: str) -> ArrayShape | None:
         return None
     low, high = bounds
     prefix, rest = _items(reader, schema, pointer)
-    counted = _counted(reader, schema, pointer)
-    found = array_shape(prefix, rest, low, high, counted)
+    plain = ArrayShape(prefix, rest, low, high)
+    counting = replace(plain, counted=_counted(reader, schema, pointer))
+    distinct = bool(schema.get("uniqueItems"))
+    found = array_shape(replace(counting, distinct=distinct, pointer=f"{pointer}/uniqueItems" if distinct else ""))
     if found is None:
-        asks = "contains" if counted and array_shape(prefix, rest, low, high) else f"minItems {low}"
-        reader.conflict(f"fewer items are possible than {asks} asks for", pointer)
-    elif schema.get("uniqueItems") and found.high not in (0, 1):
-        reader.note("uniqueItems", pointer)
-        found = _with_distinct(found)
-        if found is None:
-            reader.conflict(f"there are fewer distinct items than minItems {low} asks for", pointer)
+        few = "fewer distinct items" if array_shape(counting) else "fewer items"
+        asks = f"minItems {low}" if few != "fewer items" or array_shape(plain) is None else "contains"
+        reader.conflict(f"{few} are possible than {asks} asks for", pointer)
     return found
 
 
@@ -198,16 +196,7 @@ def _counted(reader: Reader, schema: Schema, pointer: str) -> tuple[Counted, ...
     if high is not None and low > high:
         reader.conflict(f"minContains {low} is above maxContains {high}", pointer)
     most = None if high is None or others == ANYTHING else int(high)
-    return (Counted(found, others, low, most, pointer),) if low > 0 or most is not None else ()
-
-
-def _with_distinct(array: ArrayShape) -> ArrayShape | None:
-    """Distinct items of finitely many values: no more of them than there are values."""
-    options = array.rest.expanded()
-    if not array.prefix and all(isinstance(option, Constant) for option in options):
-        most = len(options) if array.high is None else min(array.high, len(options))
-        return array_shape((), array.rest, array.low, most, array.counted)
-    return array
+    return (Counted(found, others, low, most, f"{pointer}/contains"),) if low > 0 or most is not None else ()
 
 
 def _object(reader: Reader, schema: Schema, pointer: str) -> ObjectShape | None:

@@ -1,4 +1,4 @@
-"""`contains` with its bounds in masks: every array of a small world, against jsonschema, without a residual check."""
+"""`contains` and `uniqueItems` in masks: every array of a small world, against jsonschema, without a residual check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pgen.automata.acceptor import accepts, completable
 from pgen.errors import InvalidLanguage, LimitExceeded
 from pgen.language.json_schema import SchemaWarning
 
-ITEMS: list[Any] = [1, 2, "a", {"k": 1}]
+ITEMS: list[Any] = [1, 2, "a", {"k": 1}, None]
 ARRAYS = [list(items) for length in range(5) for items in itertools.product(ITEMS, repeat=length)]
 BYTES = Vocabulary([bytes([byte]) for byte in range(256)] + [b"<end>"], eos=256)
 ONE = {"const": 1}
@@ -46,6 +46,13 @@ EXACT: list[dict[str, Any]] = [
     {"not": {"contains": ONE, "minContains": 2, "maxContains": 2}},
     {"if": {"contains": ONE}, "then": {"maxItems": 2}, "else": {"minItems": 1}},
     {"contains": ONE, "minContains": 0},
+    {"uniqueItems": True, "items": {"enum": [1, 2, "a"]}},
+    {"uniqueItems": True, "items": {"enum": [1, 2, "a"]}, "minItems": 2},
+    {"uniqueItems": True, "items": {"enum": [1, 1.0, 2, "a"]}, "maxItems": 2},
+    {"uniqueItems": True, "items": {"type": ["boolean", "null"]}, "minItems": 1},
+    {"allOf": [{"uniqueItems": True}, {"items": {"enum": [1, "a"]}}]},
+    {"uniqueItems": True, "items": {"enum": [1, 2, *"abcdefghijklmnopqrst"]}, "maxItems": 2},
+    {"uniqueItems": False, "items": {"enum": [1, 2]}},
 ]
 
 
@@ -138,6 +145,8 @@ def test_random_bounds(schema: Any, also: Any) -> None:
         ({"contains": ONE, "minContains": 3, "maxItems": 2}, "contains"),
         ({"contains": ONE, "minContains": 3, "maxContains": 2}, "minContains 3 is above maxContains 2"),
         ({"contains": ONE, "maxContains": 1, "items": ONE, "minItems": 2}, "no value"),
+        ({"uniqueItems": True, "items": {"enum": [1, 1.0]}, "minItems": 2}, "fewer distinct items .* minItems 2"),
+        ({"uniqueItems": True, "items": False, "minItems": 2}, "fewer items are possible than minItems 2"),
         ({"allOf": [{"contains": ONE}, {"items": {"type": "string"}}]}, "together"),
     ],
     ids=json.dumps,
@@ -154,13 +163,20 @@ def test_what_no_array_can_contain(more: Any, said: str) -> None:
         {"contains": ONE, "maxItems": 200},
         {"contains": {"multipleOf": 3}, "maxContains": 1},
         {"contains": {"uniqueItems": True, "type": "array"}},
+        {"uniqueItems": True},
+        {"uniqueItems": True, "items": {"enum": [*range(20)]}},
+        {"uniqueItems": True, "items": {"enum": [*range(20_000)]}},
+        {"uniqueItems": True, "items": {"enum": [1, 2]}, "contains": {"const": 1}},
+        {"uniqueItems": True, "prefixItems": [True], "items": {"enum": [1, 2]}},
+        {"uniqueItems": True, "items": {"enum": [{"a": 1, "b": 2}, {"b": 2, "a": 1}, 1]}},
+        {"not": {"uniqueItems": True}},
     ],
     ids=json.dumps,
 )
 def test_what_is_too_much_for_masks_is_checked_on_whole_texts(more: Any) -> None:
     language, judge = JSONSchema({"type": "array", **more}), validator(more)
     assert not is_exact(language)
-    for value in [[], [1], [1] * 100, [1] * 101, [2, 4, 6], [3, 6], [[3, 3]], [[1]], [2] * 200 + [1]]:
+    for value in [[], [1], [1] * 100, [1] * 101, [2, 4, 6], [3, 6], [[3, 3]], [[1]], [2] * 200 + [1], [1, 2], [2, 2]]:
         assert language.matches(json.dumps(value)) == judge.is_valid(value), value
 
 
