@@ -71,6 +71,14 @@ SCHEMAS = {
         "minItems": 3,
     },
     "anything": True,
+    "contains": {
+        "type": "array",
+        "items": {"anyOf": [{"type": "integer"}, {"type": "object", "properties": {"a": {"type": "boolean"}}}]},
+        "contains": {"required": ["a"], "type": "object"},
+        "minContains": 2,
+        "minItems": 3,
+    },
+    "distinct": {"type": "array", "items": {"enum": [1, "é", "yy", None]}, "uniqueItems": True, "minItems": 2},
     "large numbers": {"type": "array", "items": {"type": "integer", "maximum": -(10**300)}, "minItems": 1},
 }
 OPTIONS = [{}, {"whitespace": "any", "property_order": "any"}]

@@ -1,17 +1,18 @@
-"""Arrays in which items of some shape are counted (`contains`): how many have come is remembered.
+"""Arrays in which items are counted (`contains`), or are distinct: how many or which have come is remembered.
 
 A node for each number of items that have come and each number of matches that are still to
 come, as far as these matter; equal nodes are one object, which the automaton keeps once. An item that
 need not be told from a match (no upper bound) may be either, so no complement is needed for lower bounds.
-With n items told apart and m matches of each of c counted shapes: n·mᶜ nodes with 2ᶜ ways each.
+With n items told apart and m matches of each of c counted shapes: n·mᶜ nodes with 2ᶜ ways each. Of n distinct
+values there are 2ⁿ sets, each a node with one way for each value that is still to come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
-from math import prod
+from functools import partial, reduce
+from math import comb, prod
 
 from pgen.errors import LimitExceeded
 from pgen.language import ir
@@ -22,6 +23,10 @@ MAX_ITEMS = 100
 """Numbers of items and of matches that masks tell apart in one array."""
 
 MAX_WAYS = 4_000
+"""Ways to go on, of all that is remembered of one array with items that are counted."""
+
+MAX_DISTINCT = 2_000
+"""The same of arrays with distinct items."""
 
 Left = tuple[tuple[int, int | None], ...]
 """How many matches of each counted shape are still to come: at least, and at most."""
@@ -108,3 +113,55 @@ def _without(left: Left, taken: int) -> Left:
         (max(0, low - 1), None if high is None else high - 1) if taken >> i & 1 else (low, high)
         for i, (low, high) in enumerate(left)
     )
+
+
+def are_many(count: int, high: int | None) -> bool:
+    """Whether so many distinct items, up to `high` in one array, have more ways than masks tell apart."""
+    ways = 0
+    for n in range(count if high is None else high):
+        ways += comb(count, n) * (count - n)
+        if ways > MAX_DISTINCT:
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """The items of an array of a few values, none of which comes twice: texts, and the bytes of the shortest of each.
+
+    With `lengths` what may come after a set of values is written later; `number` tells arrays apart.
+    """
+
+    array: ArrayShape
+    values: list[ir.Node]
+    comma: ir.Node
+    lengths: list[int] | None
+    number: int
+    _known: dict[int, ir.Node] = field(default_factory=dict)
+
+    @property
+    def items(self) -> ir.Node:
+        """The sequences of items that are not empty, with commas between them."""
+        return self._next((1 << len(self.values)) - 1)
+
+    def _next(self, left: int) -> ir.Node:
+        """One of the values that are left (a bit each), and what follows it."""
+        forms = [(value, left & ~(1 << i)) for i, value in enumerate(self.values) if left >> i & 1]
+        return ir.union(*[ir.concat(value, self._after(others)) for value, others in forms])
+
+    def _after(self, left: int) -> ir.Node:
+        if left not in self._known:
+            n_come = len(self.values) - left.bit_count()
+            more = ir.EPSILON if n_come == self.array.high else self._more(left, self.array.low - n_come)
+            self._known[left] = more if n_come < self.array.low else ir.optional(more)
+        return self._known[left]
+
+    def _more(self, left: int, needed: int) -> ir.Node:
+        """More items, a comma in front, at least so many (and one)."""
+        if self.lengths is None:
+            return self._written(left)
+        lengths = sorted(length for i, length in enumerate(self.lengths) if left >> i & 1)[: max(1, needed)]
+        return ir.Later(f"#{self.number} {left:b}", sum(lengths) + len(lengths), partial(self._written, left))
+
+    def _written(self, left: int) -> ir.Node:
+        return ir.concat(self.comma, self._next(left))

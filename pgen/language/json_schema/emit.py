@@ -10,20 +10,19 @@ become nodes that are written when a walk gets there (`ir.Later`), and the cost 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from math import comb
+from itertools import count
 
 from pgen.errors import LimitExceeded
 from pgen.language import ir
 from pgen.language.json_schema import strings
-from pgen.language.json_schema.counting import Counting, ways
+from pgen.language.json_schema.counting import Counting, Distinct, are_many, ways
 from pgen.language.json_schema.layout import Layout
 from pgen.language.json_schema.meet import is_plain
 from pgen.language.json_schema.members import Members, all_of_constant, exact_in_any_order
 from pgen.language.json_schema.numbers import any_number, constant, number
-from pgen.language.json_schema.orders import Orders
 from pgen.language.json_schema.shapes import (
     ANYTHING,
     ArrayShape,
@@ -46,9 +45,6 @@ INDENTED_DEPTH = 12
 """How deep values of recursive schemas may nest in indented texts."""
 
 MAX_RULES = 5000
-
-MAX_WAYS = 2_000
-"""Ways for the next of a few distinct items, of all sets of those that have come."""
 
 MAX_BYTES = 2**24
 """Values whose shortest text is longer are written at once, which runs into the limits there are."""
@@ -79,6 +75,7 @@ class Emitter:
     _unwritten: list[tuple[str, Lazy, int, int]] = field(default_factory=list)
     _later: dict[Shape, ir.Node] = field(default_factory=dict)
     _met: dict[int, tuple[Shape, ir.Node]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def text(self, shape: Shape) -> ir.Node:
         """Whole JSON texts of the values of `shape`."""
@@ -233,11 +230,12 @@ class Emitter:
     def _distinct(self, array: ArrayShape, depth: int) -> ir.Node | None:
         """Arrays in which no value comes twice; `None` (they are left open) unless there are few, all of them plain."""
         options = array.rest.expanded()
-        if array.prefix or array.counted or not all(map(is_plain, options)) or _are_many(len(options), array.high):
+        if array.prefix or array.counted or not all(map(is_plain, options)) or are_many(len(options), array.high):
             self.open_places["uniqueItems", array.pointer] = None
             return None
-        items = [(self.option(option, depth + 1), False) for option in options]
-        forms = [Orders(items, ir.EMPTY, self.layout.comma(depth), array.low, array.high).node()]
+        items = [self.option(option, depth + 1) for option in options]
+        lengths = [self.lengths.of(Shape((option,))) for option in options] if self.lengths else None
+        forms = [Distinct(array, items, self.layout.comma(depth), lengths, next(self._numbers)).items]
         return self.container("[]", forms, depth, array.low == 0)
 
     def _counted(self, array: ArrayShape, depth: int, free: int) -> ir.Node:
@@ -271,16 +269,6 @@ class Emitter:
             tail = ir.repeat(ir.concat(comma, rest), max(0, low - 1), None if high is None else high - 1)
             forms.append(ir.concat(rest, tail))
         return self.container("[]", [form for form in forms if not ir.is_empty(form)], depth, low == 0)
-
-
-def _are_many(count: int, high: int | None) -> bool:
-    """Whether so many distinct items, up to `high` in one array, have more ways than masks tell apart."""
-    ways = 0
-    for n in range(count if high is None else high):
-        ways += comb(count, n) * (count - n)
-        if ways > MAX_WAYS:
-            return True
-    return False
 
 
 _CONSTANTS = frozenset({Constant})

@@ -1,7 +1,7 @@
 """From schemas to shapes: every keyword of the draft is read.
 
-What a shape cannot say (`uniqueItems`, branches of `oneOf` that may overlap, complements
-of recursive schemas ...) widens the shape and is noted as a `Fact`, to be checked on
+What a shape cannot say (branches of `oneOf` that may overlap, complements of
+recursive schemas ...) widens the shape and is noted as a `Fact`, to be checked on
 complete values: shapes never exclude a valid value. A part that no value satisfies becomes
 the empty shape with a warning; only a whole schema of that kind raises. A schema
 that leads back to itself becomes a lazy option. Cost: linear in the schema, times the
