@@ -248,6 +248,21 @@ def test_keywords_that_decide(text, parts):
     assert list(found.parts) == parts if parts else found.parts[0].startswith("the names at the root, with properties")
 
 
+@pytest.mark.parametrize(
+    ("more", "text", "said"),
+    [
+        ({"uniqueItems": True, "items": {"enum": ["a", "b"]}}, '["a", "a"]', ["uniqueItems true (#/uniqueItems)"]),
+        ({"uniqueItems": True, "items": {"enum": ["a", "b"]}}, '["a", "c"]', ['enum ["a", "b"] (#/items/enum)']),
+        ({"contains": {"const": 5}, "items": {"type": "integer"}}, "[1, 2]", ['contains {"const": 5} (#/contains)']),
+        ({"contains": {"const": "x"}}, '["y"]', ['contains {"const": "x"} (#/contains)']),
+        ({"items": {"type": "integer"}, "minItems": 2}, "[1]", ["minItems 2 (#/minItems)"]),
+    ],
+)
+def test_keywords_of_all_items(more, text, said):
+    found = pgen.JSONSchema({"type": "array", **more}).explain(text)
+    assert [part.partition(", with ")[2] for part in found.parts] == said
+
+
 def test_residual_facts_and_empty_languages():
     found = pgen.JSONSchema({"type": "array", "items": {"type": "integer"}, "uniqueItems": True}).explain("[1, 1]")
     assert found.status == "residual" and not found

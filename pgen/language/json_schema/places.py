@@ -40,7 +40,11 @@ _OF_ARRAYS = (
     "contains",
     "minContains",
     "maxContains",
+    "uniqueItems",
 )
+_OF_ALL_ITEMS = ("uniqueItems", "contains", "minContains", "maxContains")
+_OF_ENDS = {"}": ("required", "minProperties", "dependentRequired"), "]": ("minItems", *_OF_ALL_ITEMS)}
+"""The keywords that the end of an object or of an array may break."""
 _OF_VALUES = (
     "type",
     "const",
@@ -139,8 +143,15 @@ def parts_at(
     following = (before + after)[place.start :].lstrip(" \t\n\r")
     if place.doing != "rest" and following[:1] in tuple("]}"):
         place = Place(place.steps[: -1 if place.doing == "value" else None], "rest", place.start)
-    found = list(_decisive(place, Document(schema, dialect_of(schema, resources), resources)))
-    found = _blamed(found, place.doing, following, assert_formats) or found
+    document = Document(schema, dialect_of(schema, resources), resources)
+    found = list(_decisive(place, document))
+    blamed = _blamed(found, place.doing, following, assert_formats)
+    if not blamed and place.doing == "value" and place.steps and not after[:1].isspace():
+        # The value alone may be right, and be wrong among the others.
+        around = place._replace(steps=place.steps[:-1], doing="rest")
+        blamed = _blamed_around(list(_decisive(around, document)), following)
+        place = around if blamed else place
+    found = blamed or found
     where = {"value": "the value", "name": "the names", "rest": "the members"}[place.doing]
     said = f"{where} at {place.pointer or 'the root'}"
     return tuple(f"{said}, with {part.said}" for part in found) or (said,)
@@ -215,8 +226,7 @@ def _of_item(schema: Mapping[str, Any], index: int) -> list[str]:
 def _blamed(found: list[_Keyword], doing: str, text: str, assert_formats: bool) -> list[_Keyword]:
     """The keywords that what is written from here on breaks, as far as it is complete."""
     if doing == "rest":
-        closing = {"}": ("required", "minProperties", "dependentRequired"), "]": ("minItems", "contains")}
-        return [part for part in found if part.name in closing.get(text[:1], ())]
+        return [part for part in found if part.name in _OF_ENDS.get(text[:1], ())]
     try:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
@@ -225,6 +235,16 @@ def _blamed(found: list[_Keyword], doing: str, text: str, assert_formats: bool) 
         return [part for part in found if _fails(part, value, assert_formats)]
     known = [part for part in found if part.name == "properties" and _has(part.schema, value)]
     return known or [part for part in found if part.name in ("additionalProperties", "unevaluatedProperties")]
+
+
+def _blamed_around(found: list[_Keyword], text: str) -> list[_Keyword]:
+    """The keywords of all members that may forbid the value that `text` begins with, or the end behind it."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return []
+    following = text[end:].lstrip(" \t\n\r")[:1]
+    return [part for part in found if part.name in _OF_ENDS.get(following, _OF_ALL_ITEMS)]
 
 
 def _has(schema: Mapping[str, Any], name: Any) -> bool:
