@@ -253,6 +253,7 @@ def test_keywords_that_decide(text, parts):
     [
         ({"uniqueItems": True, "items": {"enum": ["a", "b"]}}, '["a", "a"]', ["uniqueItems true (#/uniqueItems)"]),
         ({"uniqueItems": True, "items": {"enum": ["a", "b"]}}, '["a", "c"]', ['enum ["a", "b"] (#/items/enum)']),
+        ({"uniqueItems": True, "items": {"enum": ["a", "b"]}}, '["a",  "b"]', ['enum ["a", "b"] (#/items/enum)']),
         ({"contains": {"const": 5}, "items": {"type": "integer"}}, "[1, 2]", ['contains {"const": 5} (#/contains)']),
         ({"contains": {"const": "x"}}, '["y"]', ['contains {"const": "x"} (#/contains)']),
         ({"items": {"type": "integer"}, "minItems": 2}, "[1]", ["minItems 2 (#/minItems)"]),

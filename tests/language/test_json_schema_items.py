@@ -53,6 +53,8 @@ EXACT: list[dict[str, Any]] = [
     {"allOf": [{"uniqueItems": True}, {"items": {"enum": [1, "a"]}}]},
     {"uniqueItems": True, "items": {"enum": [1, 2, *"abcdefghijklmnopqrst"]}, "maxItems": 2},
     {"uniqueItems": False, "items": {"enum": [1, 2]}},
+    {"uniqueItems": True, "enum": [[1, 1], [1, 2], [2], [1, 1.0, 2]]},
+    {"contains": ONE, "enum": [[1, 1], [2], [2, 1]], "maxContains": 1},
 ]
 
 
@@ -144,6 +146,8 @@ def test_random_bounds(schema: Any, also: Any) -> None:
         ({"contains": ONE, "minContains": 2, "prefixItems": [True, {"const": 2}], "items": {"const": 2}}, "contains"),
         ({"contains": ONE, "minContains": 3, "maxItems": 2}, "contains"),
         ({"contains": ONE, "minContains": 3, "maxContains": 2}, "minContains 3 is above maxContains 2"),
+        ({"contains": {"multipleOf": 3}, "minContains": 3, "maxContains": 2}, "minContains 3 is above maxContains 2"),
+        ({"uniqueItems": True, "items": ONE, "contains": ONE, "minContains": 2}, "fewer distinct items .* contains"),
         ({"contains": ONE, "maxContains": 1, "items": ONE, "minItems": 2}, "no value"),
         ({"uniqueItems": True, "items": {"enum": [1, 1.0]}, "minItems": 2}, "fewer distinct items .* minItems 2"),
         ({"uniqueItems": True, "items": False, "minItems": 2}, "fewer items are possible than minItems 2"),
@@ -159,7 +163,7 @@ def test_what_no_array_can_contain(more: Any, said: str) -> None:
 @pytest.mark.parametrize(
     "more",
     [
-        {"contains": ONE, "minContains": 101},
+        {"contains": ONE, "minContains": 51},
         {"contains": ONE, "maxItems": 200},
         {"contains": {"multipleOf": 3}, "maxContains": 1},
         {"contains": {"uniqueItems": True, "type": "array"}},
@@ -178,6 +182,28 @@ def test_what_is_too_much_for_masks_is_checked_on_whole_texts(more: Any) -> None
     assert not is_exact(language)
     for value in [[], [1], [1] * 100, [1] * 101, [2, 4, 6], [3, 6], [[3, 3]], [[1]], [2] * 200 + [1], [1, 2], [2, 2]]:
         assert language.matches(json.dumps(value)) == judge.is_valid(value), value
+
+
+@pytest.mark.parametrize(("low", "items"), [(50, 0), (30, 40), (1, 50)])
+def test_as_many_matches_as_masks_count(low: int, items: int) -> None:
+    language = JSONSchema({"type": "array", "contains": ONE, "minContains": low, "minItems": items})
+    assert is_exact(language)
+    automaton, least = language.compile(BYTES), max(low, items)
+    for ones, others in [(low, least - low), (low - 1, least), (low, least - low - 1), (low + 5, 0), (least, 3)]:
+        text = json.dumps([2, 1] * min(ones, others) + [2] * (others - ones) + [1] * (ones - others)).encode()
+        expected = ones >= low and ones + max(0, others) >= items
+        assert automaton.accepts(text) == accepts(language.node, text) == expected, (ones, others)
+
+
+def test_objects_among_items_in_any_order() -> None:
+    names = [*"abcde"]
+    row = {"type": "object", "properties": {name: {"type": "integer"} for name in names}, "required": names}
+    schema = {"type": "array", "contains": row | {"additionalProperties": False}}
+    language = JSONSchema(schema, property_order="any")
+    assert is_exact(language)
+    full, short = dict.fromkeys("edcba", 1), dict.fromkeys("dcba", 1)
+    assert accepts(language.node, json.dumps([short, full]).encode())
+    assert not accepts(language.node, json.dumps([short, 1]).encode())
 
 
 def test_matches_beyond_any_text() -> None:

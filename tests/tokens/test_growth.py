@@ -71,14 +71,25 @@ SCHEMAS = {
         "minItems": 3,
     },
     "anything": True,
-    "contains": {
-        "type": "array",
-        "items": {"anyOf": [{"type": "integer"}, {"type": "object", "properties": {"a": {"type": "boolean"}}}]},
-        "contains": {"required": ["a"], "type": "object"},
-        "minContains": 2,
-        "minItems": 3,
+    "items": {
+        "type": "object",
+        "properties": {
+            "c": {
+                "type": "array",
+                "items": {
+                    "type": ["boolean", "object"],
+                    "properties": {"a": {"type": "boolean"}},
+                    "additionalProperties": False,
+                },
+                "contains": {"required": ["a"], "type": "object"},
+                "minContains": 2,
+                "minItems": 3,
+            },
+            "d": {"type": "array", "items": {"enum": [1, "é", "yy", None]}, "uniqueItems": True, "minItems": 3},
+        },
+        "required": ["c", "d"],
+        "additionalProperties": False,
     },
-    "distinct": {"type": "array", "items": {"enum": [1, "é", "yy", None]}, "uniqueItems": True, "minItems": 2},
     "large numbers": {"type": "array", "items": {"type": "integer", "maximum": -(10**300)}, "minItems": 1},
 }
 OPTIONS = [{}, {"whitespace": "any", "property_order": "any"}]

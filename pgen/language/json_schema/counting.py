@@ -19,7 +19,7 @@ from pgen.language import ir
 from pgen.language.json_schema.meet import meet
 from pgen.language.json_schema.shapes import NOTHING, ArrayShape, Counted, Shape
 
-MAX_ITEMS = 100
+MAX_ITEMS = 50
 """Numbers of items and of matches that masks tell apart in one array."""
 
 MAX_WAYS = 4_000
@@ -36,7 +36,9 @@ Ways = Mapping[int, Shape]
 
 def ways(array: ArrayShape) -> list[Ways] | None:
     """Those of each item of the prefix, then of the rest; `None` if they are too many to be written out."""
-    told = max(len(array.prefix), array.low) if array.high is None else array.high
+    # Where matches alone make up the least number of items, nothing else need be counted.
+    least = array.low - max(counted.low for counted in array.counted)
+    told = max(len(array.prefix), least) if array.high is None else array.high
     matches = [counted.low if counted.high is None else counted.high for counted in array.counted]
     if told + sum(matches) > MAX_ITEMS or (told + 1) * prod(2 * (count + 1) for count in matches) > MAX_WAYS:
         return None
@@ -68,7 +70,7 @@ class Counting:
 
     def _after(self, position: int, left: Left) -> ir.Node:
         """What may follow so many items, a comma in front."""
-        is_same_from_here = self.array.high is None and position >= max(1, len(self.array.prefix))
+        is_same_from_here = self.array.high is None and position >= len(self.array.prefix)
         # So many items are needed for matches alone.
         if is_same_from_here and position + max(low for low, _ in left) >= self.array.low:
             return self._looped(left)

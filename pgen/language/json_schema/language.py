@@ -48,7 +48,7 @@ class JSONSchema(Language):
     references out of the document; nothing is ever fetched.
 
     *Residual* (checked on complete texts): distinct names where undeclared ones are
-    allowed, `uniqueItems` of other than a few plain values, `contains` with bounds above 100,
+    allowed, `uniqueItems` of other than a few plain values, `contains` with bounds above 50,
     `maxContains`, `not` and `if` of what has no complement among shapes,
     branches of `oneOf` that may overlap, `unevaluated…` next to branches that need not
     apply, a `multipleOf` that is neither 1, 0.1, 0.01 … nor on at most 1,024 integers, counts of

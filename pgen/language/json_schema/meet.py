@@ -241,10 +241,8 @@ def _can_hold(array: ArrayShape, counted: Counted) -> bool:
     """Whether enough items of an array may have the shape that is counted (True where it is not known)."""
     try:
         possible = sum(meet(item, counted.shape) != NOTHING for item in array.prefix)
-        if possible >= counted.low or (array.high is not None and array.high <= len(array.prefix)):
+        if possible >= counted.low or meet(array.rest, counted.shape) == NOTHING:
             return possible >= counted.low
-        if meet(array.rest, counted.shape) == NOTHING:
-            return False
     except LimitExceeded:
         return True
     return array.high is None or possible + array.high - len(array.prefix) >= counted.low

@@ -171,10 +171,14 @@ def _array(reader: Reader, schema: Schema, pointer: str) -> ArrayShape | None:
     distinct = bool(schema.get("uniqueItems"))
     found = array_shape(replace(counting, distinct=distinct, pointer=f"{pointer}/uniqueItems" if distinct else ""))
     if found is None:
-        few = "fewer distinct items" if array_shape(counting) else "fewer items"
-        asks = f"minItems {low}" if few != "fewer items" or array_shape(plain) is None else "contains"
-        reader.conflict(f"{few} are possible than {asks} asks for", pointer)
+        reader.conflict(_impossible_array(plain, counting), pointer)
     return found
+
+
+def _impossible_array(plain: ArrayShape, counting: ArrayShape) -> str:
+    is_distinct = array_shape(counting) is not None
+    asks = "contains" if array_shape(replace(plain, distinct=is_distinct)) else f"minItems {plain.low}"
+    return f"fewer {'distinct ' * is_distinct}items are possible than {asks} asks for"
 
 
 def _items(reader: Reader, schema: Schema, pointer: str) -> tuple[tuple[Shape, ...], Shape]:
@@ -193,9 +197,10 @@ def _counted(reader: Reader, schema: Schema, pointer: str) -> tuple[Counted, ...
     found = reader.read(schema["contains"], f"{pointer}/contains")
     low, high = _at_least(schema, "minContains", 1, pointer), schema.get("maxContains")
     others = ANYTHING if high is None else complement(reader, schema["contains"], "contains", pointer)
-    if high is not None and low > high:
+    is_never = high is not None and low > high
+    if is_never:
         reader.conflict(f"minContains {low} is above maxContains {high}", pointer)
-    most = None if high is None or others == ANYTHING else int(high)
+    most = None if high is None or (others == ANYTHING and not is_never) else int(high)
     return (Counted(found, others, low, most, f"{pointer}/contains"),) if low > 0 or most is not None else ()
 
 
